@@ -1,0 +1,191 @@
+"""Recipe: all that a training run needs to know besides the network, as typed data.
+
+A recipe is printed as YAML, and changed by dotted keys: `recipe.override(["optimizer.learning_rate=0.05"])`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kzoo.errors import UnknownNameError, UsageError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """Where the examples come from."""
+
+    name: str = Field(description="a registered data set, or a folder")
+    train_split: str = "train"
+    validation_split: str | None = Field(
+        default="validation", description="for keeping the best model; None keeps the last"
+    )
+    test_split: str = "test"
+
+
+class Pipeline(_Section):
+    """What happens to an image before the network sees it."""
+
+    normalization: Literal["global_contrast", "none"] = "global_contrast"
+    augmentation: Literal["none", "pad_crop_flip"] = "none"
+    padding: int = Field(default=4, ge=0, description="pixels on each side, for pad_crop_flip")
+
+
+class Optimizer(_Section):
+    """The optimiser, by its Keras name, and what is set per weight."""
+
+    name: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd; beta_1 of adam")
+    weight_decay: float = Field(default=0.0, ge=0, description="L2, added to the gradients of kernels")
+    clip_norm: float | None = Field(default=None, gt=0, description="of all gradients together")
+    learning_rate_multipliers: dict[str, float] = Field(
+        default_factory=dict, description="layer name to the factor of its weights' learning rate"
+    )
+
+
+class Schedule(_Section):
+    """How the learning rate goes on from `optimizer.learning_rate`; times in the unit of the recipe's length."""
+
+    kind: Literal["constant", "piecewise", "cosine"] = "constant"
+    boundaries: tuple[float, ...] = Field(default=(), description="when a piecewise rate falls")
+    factor: float = Field(default=0.1, gt=0, description="by which a piecewise rate falls")
+    warmup: float = Field(default=0.0, ge=0, description="of a cosine rate, linear from 0")
+
+    @model_validator(mode="after")
+    def _boundaries_go_with_piecewise(self) -> Schedule:
+        if (self.kind == "piecewise") != bool(self.boundaries):
+            raise ValueError("boundaries and kind: piecewise go together")
+        if list(self.boundaries) != sorted(self.boundaries):
+            raise ValueError("boundaries must ascend")
+        return self
+
+
+class Recipe(_Section):
+    """One training run. Its length is given as `steps` or as `epochs`, never both."""
+
+    description: str = ""
+    data: Data
+    pipeline: Pipeline = Pipeline()
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the model's build function")
+    loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    batch_size: int = Field(gt=0, description="over all replicas together")
+    epochs: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    freeze: tuple[str, ...] = Field(default=(), description="layers, or 'trunk': all but the last layer")
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Recipe:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give steps or epochs, and not both")
+        return self
+
+    def steps_per_epoch(self, examples: int) -> int:
+        """Return the steps in which `examples` training examples are seen once, rounded up."""
+        return math.ceil(examples / self.batch_size)
+
+    def total_steps(self, examples: int) -> int:
+        """Return the length of the run in steps, for a training split of `examples` examples."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return math.ceil(self.epochs * self.steps_per_epoch(examples))
+
+    def in_steps(self, time: float, examples: int) -> int:
+        """Return `time`, given in the recipe's own unit (steps or epochs), in steps."""
+        return round(time if self.steps is not None else time * self.steps_per_epoch(examples))
+
+    def override(self, assignments: Sequence[str]) -> Recipe:
+        """Return a recipe with each "dotted.key=value" applied; values are read as YAML.
+
+        Setting `epochs` unsets `steps` and the reverse.
+
+        Raises:
+            UnknownNameError: for a key the recipe does not have, with the nearest it has.
+            UsageError: for an assignment without "=", or a value that does not fit its key.
+        """
+        content = self.model_dump(mode="json")
+        for assignment in assignments:
+            key, separator, text = assignment.partition("=")
+            if not separator:
+                raise UsageError(f"expected key=value; received {assignment!r}")
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise UsageError(f"{key}: {text!r} is not a YAML value: {error}") from error
+            _assign(content, key.strip(), value)
+            other_length = {"epochs": "steps", "steps": "epochs"}.get(key.strip())
+            if other_length:
+                content[other_length] = None
+        return _validated(content)
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML; `from_yaml` reads it back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Recipe:
+        """Read a recipe.
+
+        Raises:
+            UsageError: if the text is no YAML mapping, or a value does not fit.
+            UnknownNameError: for a key that recipes do not have.
+        """
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"the recipe is not YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise UsageError(f"a recipe is a YAML mapping; received {type(content).__name__}")
+        return _validated(content)
+
+
+def _assign(content: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    place: Any = content
+    free = False
+    for depth, section in enumerate(sections):
+        if not isinstance(place, dict) or section not in place:
+            raise UnknownNameError("recipe key", key, _dotted_keys(content))
+        free = depth == 0 and section == "options"
+        place = place[section]
+    free = free or (len(sections) > 0 and sections[-1] == "learning_rate_multipliers")
+    if not isinstance(place, dict) or (last not in place and not free):
+        raise UnknownNameError("recipe key", key, _dotted_keys(content))
+    place[last] = value
+
+
+def _dotted_keys(content: Mapping[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in content.items():
+        keys.append(prefix + name)
+        if isinstance(value, dict):
+            keys.extend(_dotted_keys(value, f"{prefix}{name}."))
+    return keys
+
+
+def _validated(content: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UnknownNameError("recipe key", key, _dotted_keys(_EVERY_KEY)) from error
+        received = f"; received {first['input']!r}" if key else ""
+        raise UsageError(f"recipe{' key ' + key if key else ''}: {first['msg']}{received}") from error
+
+
+_EVERY_KEY = Recipe(
+    data=Data(name=""), optimizer=Optimizer(learning_rate=1.0), batch_size=1, steps=1
+).model_dump(mode="json")

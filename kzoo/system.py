@@ -1,0 +1,144 @@
+"""The System contract: what every model of the zoo gives, and all that the verbs know of it.
+
+A `System` is data plus references to functions. A reference is written "package.module:function"
+and imported when it is first called, so that listing models imports neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kzoo.errors import UnknownNameError, UsageError
+from kzoo.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One number that the thesis prints.
+
+    Attributes:
+        table: its number, as "2.2".
+        row, column: their headings as printed.
+        value: the number, in the unit of `metric`.
+        metric: the name under which `evaluate` returns the same quantity, as "error_percent".
+        system: the registered model that the row stands for.
+        data: the data set's name, as `open_source` knows it.
+    """
+
+    table: str
+    row: str
+    column: str
+    value: float
+    metric: str
+    system: str
+    data: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One endpoint of an exported model: a TensorFlow function and its input specs, in order."""
+
+    function: Callable[..., dict[str, Any]]
+    inputs: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One registered model.
+
+    Attributes:
+        name: the name it is created by.
+        room: the folder of `kzoo.systems` it lives in.
+        summary: one line for listings.
+        build_reference: function `(name=..., **options) -> keras.Model`: functional, every layer named.
+        options: the arguments that `build_reference` gets unless overridden; all that it accepts.
+        tiny: options of a variant that builds and trains in a second, for the contract suite.
+        image_size: (height, width) of the input.
+        normalization: of the input pipeline and the exported graph alike.
+        parameters: trainable parameters with the default options; a test recomputes it.
+        features: public feature name to the name of the layer whose output it is.
+        recipes: name to recipe.
+        published: the thesis's numbers for this model.
+        signatures_reference: function `(model, system, classes) -> dict[str, Signature]`.
+        evaluate_reference: function `(model, batches) -> dict[str, float]`, by the thesis's metrics.
+        card_text: path of the hand-written part of the model card.
+    """
+
+    name: str
+    room: str
+    summary: str
+    build_reference: str
+    options: Mapping[str, Any]
+    tiny: Mapping[str, Any]
+    image_size: tuple[int, int]
+    normalization: str
+    parameters: int
+    features: Mapping[str, str]
+    recipes: Mapping[str, Recipe]
+    signatures_reference: str
+    evaluate_reference: str
+    card_text: Path
+    published: tuple[PublishedResult, ...] = field(default=())
+
+    def build(self, **options: Any) -> keras.Model:
+        """Build the network; `options` override the system's own.
+
+        Raises:
+            UnknownNameError: for an option that the system does not have.
+        """
+        for option in options:
+            if option not in self.options:
+                raise UnknownNameError(f"option of {self.name}", option, self.options)
+        return resolve(self.build_reference)(name=self.name, **{**self.options, **options})
+
+    def signatures(self, model: keras.Model, classes: tuple[str, ...]) -> dict[str, Signature]:
+        """Return the endpoints of an export of `model`, whose outputs are named by `classes`."""
+        return resolve(self.signatures_reference)(model, self, classes)
+
+    def evaluate(self, model: keras.Model, batches: Any) -> dict[str, float]:
+        """Return the thesis's metrics of `model` over batches of (normalised image, label)."""
+        return resolve(self.evaluate_reference)(model, batches)
+
+    def recipe(self, name: str) -> Recipe:
+        """Return the recipe called `name`.
+
+        Raises:
+            UnknownNameError: if there is none.
+        """
+        if name not in self.recipes:
+            raise UnknownNameError(f"recipe of {self.name}", name, self.recipes)
+        return self.recipes[name]
+
+    def recipe_for(self, data: str) -> tuple[str, Recipe]:
+        """Return the name and the first recipe written for the data set `data`; it need not exist for a folder.
+
+        For data that no recipe was written for (a folder, another data set) the last recipe, the short
+        one, is returned with its data set replaced and no validation split assumed.
+        """
+        for name, recipe in self.recipes.items():
+            if recipe.data.name == data:
+                return name, recipe
+        name, recipe = list(self.recipes.items())[-1]
+        return name, recipe.model_copy(update={"data": recipe.data.model_copy(update={"name": data})})
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """Import and return the function that "package.module:function" names.
+
+    Raises:
+        UsageError: if the reference is not of that form or leads nowhere.
+    """
+    module, separator, function = reference.partition(":")
+    if not separator:
+        raise UsageError(f"expected 'package.module:function'; received {reference!r}")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{reference!r} cannot be imported: {error}") from error
