@@ -1,0 +1,165 @@
+"""From a data source to batches: a stream that is a function of (seed, step), and can start at any step.
+
+Position p of the stream is example `permutation(seed, p // n)[p % n]` of n examples: every pass over the
+data has an order of its own, nothing is dropped between passes, and augmentation draws from (seed, p). So
+a run that resumes at step s sees what an unbroken run would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.errors import DataError, UsageError
+from kzoo.layers.normalization import global_contrast_normalize
+
+NORMALIZATIONS = {"global_contrast": global_contrast_normalize, "none": lambda images: tf.cast(images, "float32")}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split in memory: images uint8 (N, H, W, 3), labels int64 (N,), ids (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Examples:
+        """Take the arrays of `DataSource.arrays`.
+
+        Raises:
+            DataError: if there are none, or their lengths or dtypes differ from what is expected.
+        """
+        images, labels, ids = arrays["image"], arrays["label"], arrays["id"]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+            raise DataError(f"expected uint8 images (N, H, W, 3); received {images.dtype} {images.shape}")
+        if not len(images) or not len(images) == len(labels) == len(ids):
+            raise DataError(f"expected as many labels and ids as images; received "
+                            f"{len(images)} images, {len(labels)} labels, {len(ids)} ids")
+        return cls(images, labels.astype(np.int64), ids)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def normalize(images: Any, normalization: str) -> tf.Tensor:
+    """Normalise a batch of images (N, H, W, 3), pixels 0 to 255, as a recipe names it; float32."""
+    if normalization not in NORMALIZATIONS:
+        raise UsageError(f"normalization must be one of {sorted(NORMALIZATIONS)}; received {normalization!r}")
+    return NORMALIZATIONS[normalization](tf.cast(images, "float32"))
+
+
+def training_batches(
+    examples: Examples,
+    *,
+    batch_size: int,
+    seed: int,
+    normalization: str,
+    augmentation: str = "none",
+    padding: int = 4,
+    first_step: int = 0,
+    deterministic: bool = True,
+) -> tf.data.Dataset:
+    """Return an endless data set of (image, label) batches, beginning with that of step `first_step`.
+
+    Args:
+        examples: what is drawn from.
+        batch_size: over all replicas together.
+        seed: of the order and of the augmentation.
+        normalization: "global_contrast" or "none".
+        augmentation: "none", or "pad_crop_flip": pad with zeros (after normalisation), crop at random to
+            the old size, flip left-right in half of the cases; the starred columns of table 2.3.
+        padding: pixels on each side, for "pad_crop_flip".
+        first_step: the step to begin with.
+        deterministic: keep the order whatever the timing of the parallel parts.
+
+    Returns:
+        Batches of image float32 (batch_size, H, W, 3) and label int64 (batch_size,). Under
+        tf.distribute each worker gets its part of every batch (AutoShardPolicy.DATA).
+    """
+    images, labels = tf.constant(examples.images), tf.constant(examples.labels)
+    height, width = examples.images.shape[1:3]
+
+    def batch(positions: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = normalize(tf.gather(images, indices), normalization)
+        if augmentation == "pad_crop_flip":
+            image = pad_crop_flip(image, _draws(seed, positions, padding), padding)
+        return tf.ensure_shape(image, (None, height, width, 3)), tf.gather(labels, indices)
+
+    if augmentation not in ("none", "pad_crop_flip"):
+        raise UsageError(f"augmentation must be 'none' or 'pad_crop_flip'; received {augmentation!r}")
+    stream = _stream(len(examples), seed, first_step * batch_size).batch(batch_size, drop_remainder=True)
+    stream = stream.map(batch, num_parallel_calls=2, deterministic=deterministic)
+    return stream.prefetch(tf.data.AUTOTUNE).with_options(_options(deterministic))
+
+
+def evaluation_batches(examples: Examples, *, batch_size: int, normalization: str) -> tf.data.Dataset:
+    """Return the examples once, in order, as batches of (normalised image float32, label int64)."""
+    data = tf.data.Dataset.from_tensor_slices((examples.images, examples.labels)).batch(batch_size)
+    data = data.map(lambda image, label: (normalize(image, normalization), label))
+    return data.prefetch(tf.data.AUTOTUNE).with_options(_options(deterministic=True))
+
+
+def indices_of_step(count: int, *, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """Return which of `count` examples the batch of a step holds, int64 (batch_size,)."""
+    stream = _stream(count, seed, step * batch_size).batch(batch_size)
+    _, indices = next(iter(stream))
+    return indices.numpy()
+
+
+def pad_crop_flip(images: tf.Tensor, draws: tuple[tf.Tensor, tf.Tensor, tf.Tensor], padding: int) -> tf.Tensor:
+    """Pad with zeros, cut a window of the old size, and flip where drawn.
+
+    Args:
+        images: float (N, H, W, C).
+        draws: top and left int32 (N,) in 0..2 padding, flip bool (N,).
+        padding: pixels on each side.
+
+    Returns:
+        (N, H, W, C), the dtype of `images`.
+    """
+    top, left, flip = draws
+    height, width = images.shape[1], images.shape[2]
+    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    rows = top[:, None] + tf.range(height)
+    columns = left[:, None] + tf.where(flip[:, None], tf.range(width)[::-1], tf.range(width))
+    cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
+    return tf.transpose(
+        tf.gather(tf.transpose(cropped, (0, 2, 1, 3)), columns, axis=1, batch_dims=1), (0, 2, 1, 3)
+    )
+
+
+def _stream(count: int, seed: int, start: int) -> tf.data.Dataset:
+    """Return (position, index) from position `start` on, endlessly."""
+
+    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(count, dtype=tf.int64), seed=tf.stack([tf.constant(seed, tf.int64), number])
+        )
+        return tf.data.Dataset.from_tensor_slices((number * count + tf.range(count, dtype=tf.int64), order))
+
+    passes = tf.data.Dataset.counter(start=start // count)
+    return passes.flat_map(one_pass).skip(start % count)
+
+
+def _draws(seed: int, positions: tf.Tensor, padding: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def draw(position: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_uniform(
+            (3,), seed=tf.stack([tf.constant(seed, tf.int64), position]), minval=0, maxval=1
+        )
+
+    uniform = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
+    offsets = tf.cast(tf.floor(uniform[:, :2] * (2 * padding + 1)), tf.int32)
+    return offsets[:, 0], offsets[:, 1], uniform[:, 2] < 0.5
+
+
+def _options(deterministic: bool) -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = deterministic
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return options
