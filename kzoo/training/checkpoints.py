@@ -64,7 +64,7 @@ class Checkpoints:
 
 
 def save_variables(path: Path, variables: Sequence[Any]) -> None:
-    """Write Keras variables, in order, as arrays named "NUMBER path"."""
+    """Write Keras variables, in order, as arrays named "NUMBER name"."""
     arrays = {_key(i, variable): ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -98,4 +98,5 @@ def restore_variables(path: Path, variables: Sequence[Any]) -> None:
 
 
 def _key(number: int, variable: Any) -> str:
-    return f"{number} {variable.path}".replace("/", ".")
+    """Number and own name: the middle of a path counts the layers that a process has made so far."""
+    return f"{number} {variable.path.split('/')[-1]}"

@@ -77,6 +77,7 @@ def make_optimizer(recipe: Recipe, examples: int, layer_names: list[str]) -> ker
         if layer not in layer_names:
             raise UnknownNameError("layer in optimizer.learning_rate_multipliers", layer, layer_names)
     common: dict[str, Any] = {
+        "name": "optimizer",
         "learning_rate": make_schedule(recipe, examples),
         "l2": section.weight_decay,
         "learning_rate_multipliers": section.learning_rate_multipliers,

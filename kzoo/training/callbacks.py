@@ -1,0 +1,190 @@
+"""What happens after a step and after an epoch: tables, best weights, checkpoints, progress, the NaN stop."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kzoo.errors import TrainingDivergedError
+from kzoo.files import write_atomic
+from kzoo.training.checkpoints import Checkpoints, save_variables
+
+
+class Table:
+    """A CSV file of one row an epoch that is whole at any time and can be cut back to an earlier epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def cut_after(self, epoch: int) -> None:
+        """Drop the rows of epochs after `epoch`, which a resumed run trains again."""
+        self.rows = [row for row in self.rows if int(row["epoch"]) <= epoch]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add a row and write the file."""
+        self.rows.append(dict(row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomic(self.path, text.getvalue())
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Raises when the loss is no number, before a checkpoint can be written.
+
+    Args:
+        steps_per_epoch: to count steps over epochs.
+        batch_ids: step to the ids of the examples in its batch.
+    """
+
+    def __init__(self, steps_per_epoch: int, batch_ids: Callable[[int], Sequence[str]]) -> None:
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_ids = batch_ids
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remember the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Raise TrainingDivergedError naming step and batch if the mean loss so far is no number."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            step = self.epoch * self.steps_per_epoch + batch
+            ids = list(self.batch_ids(step))
+            shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+            raise TrainingDivergedError(
+                f"the loss became {loss} at step {step} (epoch {self.epoch + 1}, batch {batch + 1}: {shown}); "
+                "a smaller optimizer.learning_rate or optimizer.clip_norm may help"
+            )
+
+
+class EpochTables(keras.callbacks.Callback):
+    """Writes history.csv, and fusion_weights.csv for a model that has a fusion with weights."""
+
+    def __init__(self, folder: Path, first_epoch: int) -> None:
+        super().__init__()
+        self.history = Table(folder / "history.csv")
+        self.fusion = Table(folder / "fusion_weights.csv")
+        for table in (self.history, self.fusion):
+            table.cut_after(first_epoch)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Write the fusion weights of epoch 0, unless a resumed run has them."""
+        if not self.fusion.rows:
+            self._add_fusion(0)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Add a row to each table."""
+        row: dict[str, Any] = {"epoch": epoch + 1}
+        row |= {name: f"{value:.6g}" for name, value in (logs or {}).items()}
+        row["learning_rate"] = f"{float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)):.6g}"
+        self.history.add(row)
+        self._add_fusion(epoch + 1)
+
+    def _add_fusion(self, epoch: int) -> None:
+        layer = next((layer for layer in self.model.layers if hasattr(layer, "branch_weights")), None)
+        if layer is None:
+            return
+        weights = np.asarray(layer.branch_weights(), dtype=np.float64)
+        row: dict[str, Any] = {"epoch": epoch}
+        for number, (mean, deviation) in enumerate(
+            zip(weights.mean(axis=0), weights.std(axis=0), strict=True), start=1
+        ):
+            row |= {f"branch_{number}_mean": f"{mean:.6g}", f"branch_{number}_deviation": f"{deviation:.6g}"}
+        self.fusion.add(row)
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the highest `metric` in best.npz and best.json.
+
+    The two are written in this order; a best.json always has its weights.
+    """
+
+    def __init__(self, folder: Path, metric: str, first_epoch: int) -> None:
+        super().__init__()
+        self.weights = folder / "best.npz"
+        self.record = folder / "best.json"
+        self.metric = metric
+        self.best = -math.inf
+        if self.record.is_file():
+            kept = json.loads(self.record.read_text(encoding="utf-8"))
+            self.best = kept["value"] if kept["epoch"] <= first_epoch else -math.inf
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keep the weights if they are better than any before."""
+        value = (logs or {})[self.metric]
+        if value > self.best:
+            self.best = value
+            save_variables(self.weights, self.model.weights)
+            record = {"epoch": epoch + 1, "metric": self.metric, "value": value}
+            write_atomic(self.record, json.dumps(record) + "\n")
+
+
+class WriteCheckpoint(keras.callbacks.Callback):
+    """Writes a checkpoint after each epoch; the last callback, so that the tables are ahead of it."""
+
+    def __init__(self, checkpoints: Checkpoints, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.checkpoints = checkpoints
+        self.steps_per_epoch = steps_per_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the checkpoint of the epoch's last step."""
+        self.checkpoints.save((epoch + 1) * self.steps_per_epoch, state_of(self.model))
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar over all steps on standard error, with the losses and metrics of the last epoch."""
+
+    def __init__(self, title: str, total_steps: int, first_step: int, quiet: bool) -> None:
+        super().__init__()
+        console = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[metrics]}"),
+            console=console,
+            disable=quiet or not console.is_terminal,
+        )
+        self.task = self.progress.add_task(title, total=total_steps, completed=first_step, metrics="")
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Show the bar."""
+        self.progress.start()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Go on by a step."""
+        self.progress.advance(self.task)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Show the epoch's metrics."""
+        text = " ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+        self.progress.update(self.task, metrics=text)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, however the run ends."""
+        self.progress.stop()
+
+
+def state_of(model: keras.Model) -> list[Any]:
+    """Return all variables that a run resumes from: weights, random seeds, optimiser."""
+    return [*model.variables, *model.optimizer.variables]

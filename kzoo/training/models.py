@@ -1,0 +1,126 @@
+"""Models as training needs them: loading, copying without a strategy, new heads, frozen layers."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+import kzoo.layers  # noqa: F401  registers the layers that `.keras` files name
+from kzoo.errors import RunError, UnknownNameError, UsageError
+from kzoo.files import write_atomic
+
+TRUNK = "trunk"
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a `.keras` file in safe mode.
+
+    Raises:
+        RunError: if it is missing or no Keras model.
+    """
+    if not path.is_file():
+        raise RunError(f"no .keras file at {path}")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise RunError(f"{path} is not a .keras file that can be loaded: {error}") from error
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Write a copy of `model` that knows neither strategy nor optimiser; whole or not at all."""
+    plain = keras.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    aside = path.with_name(f".{path.stem}.part.keras")
+    try:
+        plain.save(aside)
+        write_atomic(path, aside.read_bytes())
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def with_classes(model: keras.Model, classes: int) -> keras.Model:
+    """Return `model` itself if it has `classes` outputs, else a model with a new last layer on its layers.
+
+    Raises:
+        UsageError: if the last layer is not a dense layer called "logits".
+    """
+    head = model.layers[-1]
+    if head.name != "logits" or not isinstance(head, keras.layers.Dense):
+        raise UsageError(f"expected a model whose last layer is Dense 'logits'; received {head.name!r}")
+    if head.units == classes:
+        return model
+    new_head = keras.layers.Dense.from_config({**head.get_config(), "units": classes})
+    return keras.Model(model.input, new_head(head.input), name=model.name)
+
+
+def freeze(model: keras.Model, names: Sequence[str]) -> None:
+    """Make layers untrainable; a frozen batch normalisation uses and keeps its stored statistics.
+
+    Args:
+        model: changed in place.
+        names: layer names, or "trunk" for all layers but the last.
+
+    Raises:
+        UnknownNameError: for a layer that the model does not have.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    for name in names:
+        if name == TRUNK:
+            for layer in model.layers[:-1]:
+                layer.trainable = False
+        elif name in layers:
+            layers[name].trainable = False
+        else:
+            raise UnknownNameError("layer to freeze", name, [*layers, TRUNK])
+
+
+class MultiWorkerModel(keras.Model):
+    """A functional model that `fit`s under MultiWorkerMirroredStrategy.
+
+    Keras 3 builds such a model from a per-replica batch, which the strategy cannot give (keras issue
+    20585). Here it is built from the specification of the local batch instead.
+    """
+
+    batch_specification: tuple[tf.TensorSpec, ...]
+
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
+        zeros = tf.nest.map_structure(
+            lambda spec: tf.zeros([1 if size is None else size for size in spec.shape], spec.dtype),
+            self.batch_specification,
+        )
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=zeros)
+
+
+def for_several_workers(model: keras.Model, data: tf.data.Dataset) -> MultiWorkerModel:
+    """Return the same layers as a `MultiWorkerModel` that trains on batches like those of `data`."""
+    wrapped = MultiWorkerModel(model.inputs, model.outputs, name=model.name)
+    wrapped.batch_specification = data.element_spec
+    return wrapped
+
+
+@contextmanager
+def scalar_metrics_reduced_over_workers() -> Iterator[None]:
+    """While it lasts, Keras averages scalar metrics over workers as scalars.
+
+    Keras 3 reduces them along an axis 0 that a scalar does not have (keras issue 20585).
+    """
+    from keras.src.backend.tensorflow import trainer
+
+    original = trainer.reduce_per_replica
+
+    def reduce_per_replica(values: object, strategy: tf.distribute.Strategy, reduction: str) -> object:
+        if reduction in ("auto", "mean"):
+            return tf.nest.map_structure(lambda value: strategy.reduce("MEAN", value, axis=None), values)
+        return original(values, strategy, reduction)
+
+    trainer.reduce_per_replica = reduce_per_replica
+    try:
+        yield
+    finally:
+        trainer.reduce_per_replica = original

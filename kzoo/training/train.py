@@ -1,0 +1,244 @@
+"""One training run from description to finished folder; begun anew or resumed, the result is the same."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kzoo.data.pipeline import Examples, evaluation_batches, indices_of_step, training_batches
+from kzoo.data.sources import DataSource
+from kzoo.errors import DataError, UsageError
+from kzoo.files import sha256_of_file
+from kzoo.recipe import Recipe
+from kzoo.system import System
+from kzoo.training import models
+from kzoo.training.callbacks import EpochTables, KeepBest, ProgressBar, StopAtNaN, WriteCheckpoint, state_of
+from kzoo.training.checkpoints import Checkpoints, restore_variables
+from kzoo.training.optimizers import make_optimizer
+from kzoo.training.run_folder import Origin, Run, RunDescription, environment
+from kzoo.training.strategy import is_chief, make_strategy
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
+VALIDATION_METRIC = "val_accuracy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What `train` is asked to do.
+
+    Attributes:
+        system: the model.
+        recipe_name, recipe: how it is trained.
+        source: on what.
+        out: the run folder.
+        strategy, devices: see `make_strategy`.
+        precision: one of `PRECISIONS`.
+        deterministic: only deterministic TensorFlow operations, at some cost in speed.
+        start: a `.keras` file to fine-tune, or None to begin from random weights.
+        quiet: no progress bar.
+    """
+
+    system: System
+    recipe_name: str
+    recipe: Recipe
+    source: DataSource
+    out: Path
+    strategy: str = "auto"
+    devices: int | None = None
+    precision: str = "float32"
+    deterministic: bool = False
+    start: Path | None = None
+    quiet: bool = False
+
+
+def train(training: Training) -> Run:
+    """Train, or resume, and return the finished run; a finished one is returned as it is.
+
+    Raises:
+        UsageError: for an unknown strategy or precision, or a batch that the replicas cannot share.
+        RunError: if `out` holds another run or a broken checkpoint.
+        DataError: if the data set lacks a split that the recipe names.
+        TrainingDivergedError: if the loss becomes NaN; the last checkpoint stays.
+    """
+    strategy = make_strategy(training.strategy, training.devices)
+    _check(training, strategy)
+    run = Run.create_or_open(training.out, describe(training, strategy))
+    if run.finished:
+        return run
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with _precision(training.precision):
+        _fit(training, run, strategy)
+    return run
+
+
+def describe(training: Training, strategy: tf.distribute.Strategy) -> RunDescription:
+    """Return the description that `train` writes for what it is asked to do."""
+    source, recipe = training.source, training.recipe
+    options = {"classes": len(source.classes), **recipe.options}
+    return RunDescription(
+        model=training.system.name,
+        options=options,
+        recipe_name=training.recipe_name,
+        recipe=recipe,
+        data={
+            "name": source.name,
+            "fingerprint": source.fingerprint,
+            "classes": list(source.classes),
+            "examples": {name: split.examples for name, split in source.splits.items()},
+        },
+        strategy={"name": type(strategy).__name__, "replicas": strategy.num_replicas_in_sync},
+        precision=training.precision,
+        deterministic=training.deterministic,
+        origin=Origin(str(training.start), sha256_of_file(training.start)) if training.start else None,
+        environment=environment(),
+    )
+
+
+def _check(training: Training, strategy: tf.distribute.Strategy) -> None:
+    recipe, source = training.recipe, training.source
+    if training.precision not in PRECISIONS:
+        raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; received {training.precision!r}")
+    if recipe.batch_size % strategy.num_replicas_in_sync:
+        raise UsageError(
+            f"batch_size {recipe.batch_size} cannot be shared by {strategy.num_replicas_in_sync} replicas"
+        )
+    for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):
+        if split not in source.splits:
+            raise DataError(
+                f"data set {source.name!r} has no split {split!r}, only {', '.join(source.splits)}; "
+                "set data.validation_split=null to train without validation"
+            )
+
+
+def _fit(training: Training, run: Run, strategy: tf.distribute.Strategy) -> None:
+    recipe, system = training.recipe, training.system
+    examples = _examples(training, recipe.data.train_split)
+    steps_per_epoch = recipe.steps_per_epoch(len(examples))
+    epochs = -(-recipe.total_steps(len(examples)) // steps_per_epoch)
+
+    keras.utils.set_random_seed(recipe.seed)
+    with strategy.scope():
+        model = _model(training)
+        models.freeze(model, recipe.freeze)
+        several_workers = training.strategy == "multiworker"
+        if several_workers:
+            model = models.for_several_workers(model, _batches(training, examples, 0))
+        _compile(model, recipe, len(examples))
+
+    checkpoints = Checkpoints(run.folder / "checkpoints")
+    first_step = checkpoints.restore_latest(state_of(model))
+    first_epoch = first_step // steps_per_epoch
+    bar = ProgressBar(f"{system.name} on {training.source.name}", epochs * steps_per_epoch, first_step,
+                      quiet=training.quiet)
+    reduction = models.scalar_metrics_reduced_over_workers() if several_workers else contextlib.nullcontext()
+    try:
+        with reduction:
+            model.fit(
+                _batches(training, examples, first_step),
+                validation_data=_validation(training),
+                initial_epoch=first_epoch,
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                callbacks=[
+                    StopAtNaN(steps_per_epoch, _ids(examples, recipe)),
+                    *(_writers(run, recipe, checkpoints, steps_per_epoch, first_epoch) if is_chief(strategy) else []),
+                    bar,
+                ],
+                shuffle=False,
+                verbose=0,
+            )
+    finally:
+        bar.close()
+    if is_chief(strategy):
+        _finish(run, model)
+
+
+def _model(training: Training) -> keras.Model:
+    classes = len(training.source.classes)
+    if training.start is not None:
+        return models.with_classes(models.load_model(training.start), classes)
+    return training.system.build(**{"classes": classes, **training.recipe.options})
+
+
+def _compile(model: keras.Model, recipe: Recipe, examples: int) -> None:
+    optimizer = make_optimizer(recipe, examples, [layer.name for layer in model.layers])
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, name=recipe.loss),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def _examples(training: Training, split: str) -> Examples:
+    return Examples.of(training.source.arrays(split, image_size=training.system.image_size))
+
+
+def _batches(training: Training, examples: Examples, first_step: int) -> tf.data.Dataset:
+    recipe = training.recipe
+    return training_batches(
+        examples,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        normalization=recipe.pipeline.normalization,
+        augmentation=recipe.pipeline.augmentation,
+        padding=recipe.pipeline.padding,
+        first_step=first_step,
+    )
+
+
+def _validation(training: Training) -> tf.data.Dataset | None:
+    recipe = training.recipe
+    if recipe.data.validation_split is None:
+        return None
+    return evaluation_batches(
+        _examples(training, recipe.data.validation_split),
+        batch_size=recipe.batch_size,
+        normalization=recipe.pipeline.normalization,
+    )
+
+
+def _writers(
+    run: Run, recipe: Recipe, checkpoints: Checkpoints, steps_per_epoch: int, first_epoch: int
+) -> Sequence[keras.callbacks.Callback]:
+    keep_best = [KeepBest(run.folder, VALIDATION_METRIC, first_epoch)] if recipe.data.validation_split else []
+    return [
+        EpochTables(run.folder, first_epoch),
+        keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
+        *keep_best,
+        WriteCheckpoint(checkpoints, steps_per_epoch),
+    ]
+
+
+def _ids(examples: Examples, recipe: Recipe) -> Any:
+    def ids_of_step(step: int) -> list[str]:
+        chosen = indices_of_step(len(examples), batch_size=recipe.batch_size, seed=recipe.seed, step=step)
+        return [str(name) for name in examples.ids[chosen]]
+
+    return ids_of_step
+
+
+def _finish(run: Run, model: keras.Model) -> None:
+    best = run.folder / "best.npz"
+    if best.is_file():
+        kept = keras.models.clone_model(model)
+        restore_variables(best, kept.weights)
+        models.save_model(kept, run.folder / "best.keras")
+    models.save_model(model, run.folder / "final.keras")
+
+
+@contextlib.contextmanager
+def _precision(policy: str) -> Any:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
