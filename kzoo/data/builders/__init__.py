@@ -1,0 +1,1 @@
+"""TFDS builders for the data sets that TFDS itself does not have; importing one imports TFDS."""

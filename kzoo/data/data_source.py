@@ -1,0 +1,101 @@
+"""What every source of labelled images answers to, whatever lies behind it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kzoo.errors import DataError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Split:
+    """A named part of a source and the number of examples in it."""
+
+    name: str
+    examples: int
+
+
+@dataclass(frozen=True)
+class DataSource(ABC):
+    """A set of images, each with one class, in fixed splits and in a fixed order.
+
+    Attributes:
+        name: as the user gave it: "house/emoji", "cifar10", or a folder's path.
+        classes: class names; a label is an index into them.
+        splits: "train", "test" and, where the source has one, "validation".
+        fingerprint: SHA-256 that changes whenever the examples do, in hexadecimal.
+        licence, source: one line each, for cards.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    fingerprint: str
+    licence: str
+    source: str
+
+    def read(self, split: str, *, image_size: tuple[int, int] | None) -> tf.data.Dataset:
+        """Return the examples of a split, one an element, in the same order every time.
+
+        Args:
+            split: a key of `splits`.
+            image_size: (height, width) that images are resized to, antialiased; None keeps each as it is.
+
+        Returns:
+            A dataset of {"image": uint8 (H, W, 3), "label": int64 (), "id": string ()}; ids are unique
+            within the source. The static shape of images is known where the source or `image_size` tells.
+
+        Raises:
+            UnknownNameError: if the source has no such split.
+            UsageError: if `image_size` is not two positive whole numbers.
+        """
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+        if image_size is not None and not _is_size(image_size):
+            raise UsageError(
+                f"image_size is {image_size!r}; expected (height, width), both at least 1, or None"
+            )
+        return self._examples(split, image_size)
+
+    def arrays(self, split: str, *, image_size: tuple[int, int] | None) -> dict[str, np.ndarray]:
+        """Return a split in memory: image uint8 (N, H, W, 3), label int64 (N,), id str (N,).
+
+        Raises:
+            DataError: if `image_size` is None and the images differ in size.
+            UnknownNameError, UsageError: as `read` does.
+        """
+        import numpy as np
+
+        examples = list(self.read(split, image_size=image_size).as_numpy_iterator())
+        ids = [example["id"].decode("utf-8") for example in examples]
+        first = examples[0]["image"].shape
+        for example, identifier in zip(examples, ids, strict=True):
+            if example["image"].shape != first:
+                raise DataError(
+                    f"{self.name}: {identifier} is {example['image'].shape[:2]} pixels and {ids[0]} is "
+                    f"{first[:2]}; pass image_size to make all images one size"
+                )
+        return {
+            "image": np.stack([example["image"] for example in examples]),
+            "label": np.array([example["label"] for example in examples], np.int64),
+            "id": np.array(ids),
+        }
+
+    @abstractmethod
+    def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:
+        """Do what `read` says, for arguments that it has found good."""
+
+
+def _is_size(image_size: object) -> bool:
+    return (
+        isinstance(image_size, tuple | list)
+        and len(image_size) == 2
+        and all(isinstance(side, int) and not isinstance(side, bool) and side >= 1 for side in image_size)
+    )
