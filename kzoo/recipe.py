@@ -74,7 +74,9 @@ class Recipe(_Section):
     description: str = ""
     data: Data
     pipeline: Pipeline = Pipeline()
-    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the model's build function")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of the model's build function"
+    )
     loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
     optimizer: Optimizer
     schedule: Schedule = Schedule()

@@ -17,7 +17,10 @@ import tensorflow as tf
 from kzoo.errors import DataError, UsageError
 from kzoo.layers.normalization import global_contrast_normalize
 
-NORMALIZATIONS = {"global_contrast": global_contrast_normalize, "none": lambda images: tf.cast(images, "float32")}
+NORMALIZATIONS = {
+    "global_contrast": global_contrast_normalize,
+    "none": lambda images: tf.cast(images, "float32"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,10 @@ class Examples:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
             raise DataError(f"expected uint8 images (N, H, W, 3); received {images.dtype} {images.shape}")
         if not len(images) or not len(images) == len(labels) == len(ids):
-            raise DataError(f"expected as many labels and ids as images; received "
-                            f"{len(images)} images, {len(labels)} labels, {len(ids)} ids")
+            raise DataError(
+                f"expected as many labels and ids as images; received "
+                f"{len(images)} images, {len(labels)} labels, {len(ids)} ids"
+            )
         return cls(images, labels.astype(np.int64), ids)
 
     def __len__(self) -> int:
@@ -112,7 +117,9 @@ def indices_of_step(count: int, *, batch_size: int, seed: int, step: int) -> np.
     return indices.numpy()
 
 
-def pad_crop_flip(images: tf.Tensor, draws: tuple[tf.Tensor, tf.Tensor, tf.Tensor], padding: int) -> tf.Tensor:
+def pad_crop_flip(
+    images: tf.Tensor, draws: tuple[tf.Tensor, tf.Tensor, tf.Tensor], padding: int
+) -> tf.Tensor:
     """Pad with zeros, cut a window of the old size, and flip where drawn.
 
     Args:

@@ -34,7 +34,9 @@ class Checkpoints:
         """Return the steps there are, ascending."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(found[1]) for path in self.folder.iterdir() if (found := _NAME.fullmatch(path.name)))
+        return sorted(
+            int(found[1]) for path in self.folder.iterdir() if (found := _NAME.fullmatch(path.name))
+        )
 
     def path(self, step: int) -> Path:
         """Return where the checkpoint of a step lies."""

@@ -1,14 +1,14 @@
 """A run folder: all that is needed to repeat, resume, evaluate, export or fine-tune a training run.
 
-    run.json          what was trained on what: `RunDescription`
-    recipe.yaml       the recipe, for `kzoo train --recipe FILE`
-    checkpoints/      variables of model and optimiser, the newest two
-    history.csv       a row an epoch
-    fusion_weights.csv  mean and deviation of the fusion weights of each branch, a row an epoch (figure 2.8)
-    tensorboard/      event files
-    best.npz          weights of the epoch with the best validation metric, with best.json
-    final.keras       the model after the last step; best.keras the best one
-    metrics.json      what `kzoo evaluate` found
+run.json          what was trained on what: `RunDescription`
+recipe.yaml       the recipe, for `kzoo train --recipe FILE`
+checkpoints/      variables of model and optimiser, the newest two
+history.csv       a row an epoch
+fusion_weights.csv  mean and deviation of the fusion weights of each branch, a row an epoch (figure 2.8)
+tensorboard/      event files
+best.npz          weights of the epoch with the best validation metric, with best.json
+final.keras       the model after the last step; best.keras the best one
+metrics.json      what `kzoo evaluate` found
 """
 
 from __future__ import annotations
@@ -172,7 +172,11 @@ class Run:
 
 def environment() -> dict[str, str]:
     """Return versions, machine and code commit; of what is not there, nothing."""
-    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()}
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)

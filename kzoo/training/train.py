@@ -22,7 +22,7 @@ from kzoo.training.callbacks import EpochTables, KeepBest, ProgressBar, StopAtNa
 from kzoo.training.checkpoints import Checkpoints, restore_variables
 from kzoo.training.optimizers import make_optimizer
 from kzoo.training.run_folder import Origin, Run, RunDescription, environment
-from kzoo.training.strategy import is_chief, make_strategy
+from kzoo.training.strategy import is_chief
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 VALIDATION_METRIC = "val_accuracy"
@@ -37,7 +37,7 @@ class Training:
         recipe_name, recipe: how it is trained.
         source: on what.
         out: the run folder.
-        strategy, devices: see `make_strategy`.
+        strategy: made by `make_strategy`, before any other TensorFlow call.
         precision: one of `PRECISIONS`.
         deterministic: only deterministic TensorFlow operations, at some cost in speed.
         start: a `.keras` file to fine-tune, or None to begin from random weights.
@@ -49,8 +49,7 @@ class Training:
     recipe: Recipe
     source: DataSource
     out: Path
-    strategy: str = "auto"
-    devices: int | None = None
+    strategy: tf.distribute.Strategy
     precision: str = "float32"
     deterministic: bool = False
     start: Path | None = None
@@ -61,26 +60,25 @@ def train(training: Training) -> Run:
     """Train, or resume, and return the finished run; a finished one is returned as it is.
 
     Raises:
-        UsageError: for an unknown strategy or precision, or a batch that the replicas cannot share.
+        UsageError: for an unknown precision, or a batch that the replicas cannot share.
         RunError: if `out` holds another run or a broken checkpoint.
         DataError: if the data set lacks a split that the recipe names.
         TrainingDivergedError: if the loss becomes NaN; the last checkpoint stays.
     """
-    strategy = make_strategy(training.strategy, training.devices)
-    _check(training, strategy)
-    run = Run.create_or_open(training.out, describe(training, strategy))
+    _check(training)
+    run = Run.create_or_open(training.out, describe(training))
     if run.finished:
         return run
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with _precision(training.precision):
-        _fit(training, run, strategy)
+        _fit(training, run)
     return run
 
 
-def describe(training: Training, strategy: tf.distribute.Strategy) -> RunDescription:
+def describe(training: Training) -> RunDescription:
     """Return the description that `train` writes for what it is asked to do."""
-    source, recipe = training.source, training.recipe
+    source, recipe, strategy = training.source, training.recipe, training.strategy
     options = {"classes": len(source.classes), **recipe.options}
     return RunDescription(
         model=training.system.name,
@@ -101,14 +99,13 @@ def describe(training: Training, strategy: tf.distribute.Strategy) -> RunDescrip
     )
 
 
-def _check(training: Training, strategy: tf.distribute.Strategy) -> None:
+def _check(training: Training) -> None:
     recipe, source = training.recipe, training.source
+    replicas = training.strategy.num_replicas_in_sync
     if training.precision not in PRECISIONS:
         raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; received {training.precision!r}")
-    if recipe.batch_size % strategy.num_replicas_in_sync:
-        raise UsageError(
-            f"batch_size {recipe.batch_size} cannot be shared by {strategy.num_replicas_in_sync} replicas"
-        )
+    if recipe.batch_size % replicas:
+        raise UsageError(f"batch_size {recipe.batch_size} cannot be shared by {replicas} replicas")
     for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):
         if split not in source.splits:
             raise DataError(
@@ -117,8 +114,8 @@ def _check(training: Training, strategy: tf.distribute.Strategy) -> None:
             )
 
 
-def _fit(training: Training, run: Run, strategy: tf.distribute.Strategy) -> None:
-    recipe, system = training.recipe, training.system
+def _fit(training: Training, run: Run) -> None:
+    recipe, system, strategy = training.recipe, training.system, training.strategy
     examples = _examples(training, recipe.data.train_split)
     steps_per_epoch = recipe.steps_per_epoch(len(examples))
     epochs = -(-recipe.total_steps(len(examples)) // steps_per_epoch)
@@ -127,7 +124,7 @@ def _fit(training: Training, run: Run, strategy: tf.distribute.Strategy) -> None
     with strategy.scope():
         model = _model(training)
         models.freeze(model, recipe.freeze)
-        several_workers = training.strategy == "multiworker"
+        several_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         if several_workers:
             model = models.for_several_workers(model, _batches(training, examples, 0))
         _compile(model, recipe, len(examples))
@@ -135,8 +132,9 @@ def _fit(training: Training, run: Run, strategy: tf.distribute.Strategy) -> None
     checkpoints = Checkpoints(run.folder / "checkpoints")
     first_step = checkpoints.restore_latest(state_of(model))
     first_epoch = first_step // steps_per_epoch
-    bar = ProgressBar(f"{system.name} on {training.source.name}", epochs * steps_per_epoch, first_step,
-                      quiet=training.quiet)
+    bar = ProgressBar(
+        f"{system.name} on {training.source.name}", epochs * steps_per_epoch, first_step, quiet=training.quiet
+    )
     reduction = models.scalar_metrics_reduced_over_workers() if several_workers else contextlib.nullcontext()
     try:
         with reduction:
@@ -148,7 +146,11 @@ def _fit(training: Training, run: Run, strategy: tf.distribute.Strategy) -> None
                 steps_per_epoch=steps_per_epoch,
                 callbacks=[
                     StopAtNaN(steps_per_epoch, _ids(examples, recipe)),
-                    *(_writers(run, recipe, checkpoints, steps_per_epoch, first_epoch) if is_chief(strategy) else []),
+                    *(
+                        _writers(run, recipe, checkpoints, steps_per_epoch, first_epoch)
+                        if is_chief(strategy)
+                        else []
+                    ),
                     bar,
                 ],
                 shuffle=False,

@@ -19,7 +19,10 @@ STAGES_B = ((3, (96, 96)), (3, (192, 192)), (3, (192, 192)))
 STAGES_B_CIFAR100 = ((3, (192, 192)), (3, (192, 192)), (3, (192, 192)))
 STAGES_TINY = ((3, (6,)), (3, (6,)), (3, (6,)))
 
-BASES = {"a": (STAGES_A, 224_202, 24_960, {}), "b": (STAGES_B, 1_286_698, 55_680, {"stages": STAGES_B_CIFAR100})}
+BASES = {
+    "a": (STAGES_A, 224_202, 24_960, {}),
+    "b": (STAGES_B, 1_286_698, 55_680, {"stages": STAGES_B_CIFAR100}),
+}
 FUSIONS = {
     "cnn_": (None, 0, "plain CNN"),
     "cnn_sum_": ("sum", 0, "side branches fused by sum"),
@@ -54,9 +57,7 @@ def _system(prefix: str, base: str) -> System:
         normalization="global_contrast",
         parameters=base_parameters + (side_parameters if fusion else 0) + fusion_parameters,
         features={**SIDES, **features, "fused": "fusion"} if fusion else features,
-        recipes=recipes(
-            fusion_has_weights=fusion_parameters > 0, options_of_cifar100=options_of_cifar100
-        ),
+        recipes=recipes(fusion_has_weights=fusion_parameters > 0, options_of_cifar100=options_of_cifar100),
         signatures_reference="kzoo.systems.cfn.endpoints:signatures",
         evaluate_reference="kzoo.metrics.classification:evaluate",
         card_text=Path(__file__).with_name("card.md"),

@@ -1,0 +1,5 @@
+"""`python -m kzoo.cli`, the same as `kzoo`."""
+
+from kzoo.cli import main
+
+main()
