@@ -39,7 +39,8 @@ def contact_sheet(
     sheet = Image.new("RGB", (margin + per_class * width, len(source.classes) * row_height + _GAP), "#dddddd")
     draw = ImageDraw.Draw(sheet)
     for label, name in enumerate(source.classes):
-        draw.text((_GAP, _GAP + label * row_height), name, fill="black", font=font)
+        middle = label * row_height + (_GAP + row_height) // 2
+        draw.text((_GAP, middle), name, fill="black", font=font, anchor="lm")
     for label, images in enumerate(_first_of_each_class(source, split, per_class, image_size)):
         for column, image in enumerate(images):
             sheet.paste(Image.fromarray(image), (margin + column * width, _GAP + label * row_height))
