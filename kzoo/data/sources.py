@@ -33,16 +33,17 @@ def open_source(name: str, *, build: bool = True, image_size_hint: int | None = 
     if name in CIFAR:
         return open_cifar(name, build=build)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         from kzoo.data.folder_source import open_folder
 
         return open_folder(name)
     expected = "expected a folder of images with a sub-folder a class"
-    if folder.exists():
+    if name and folder.exists():
         raise DataError(f"{name} is a file; {expected}")
     if name.startswith(("/", ".", "~")):
         raise DataError(f"there is no folder {name}; {expected}")
-    raise UnknownNameError("data set (and no folder of that name)", name, NAMED_SOURCES)
+    known = ", ".join(NAMED_SOURCES)
+    raise UnknownNameError(f"data set (expected {known}, or a folder of images)", name, NAMED_SOURCES)
 
 
 def describe_source(source: DataSource) -> dict[str, Any]:

@@ -114,9 +114,7 @@ def test_text_that_is_no_drawing_is_refused() -> None:
         render_drawing("<svg", 32)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{}", '{"emoji": [{"code": "1F600"}]}', '{"emoji": 3}'], ids=repr
-)
+@pytest.mark.parametrize("content", ["", "{}", '{"emoji": [{"code": "1F600"}]}', '{"emoji": 3}'], ids=repr)
 def test_broken_manifest_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content)

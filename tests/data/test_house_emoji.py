@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,9 +61,7 @@ def test_examples_are_those_of_the_manifest(emoji: DataSource) -> None:
         assert arrays["image"].dtype == np.uint8
         assert arrays["label"].dtype == np.int64
         category = {one.code: one.category for one in load_manifest().of_split(split)}
-        received = dict(
-            zip(arrays["id"], (emoji.classes[label] for label in arrays["label"]), strict=True)
-        )
+        received = dict(zip(arrays["id"], (emoji.classes[label] for label in arrays["label"]), strict=True))
         assert received == category
         assert (arrays["image"].reshape(size.examples, -1).std(axis=1) > 0).all()
 
@@ -94,9 +93,7 @@ def test_read_has_a_static_shape_and_resizes(emoji: DataSource) -> None:
     assert abs(float(image.mean()) - float(half.mean())) < 3
 
 
-def test_two_builds_are_equal(
-    emoji: DataSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_builds_are_equal(emoji: DataSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = emoji.arrays("train", image_size=(32, 32))
     monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
     second = open_source("house/emoji").arrays("train", image_size=(32, 32))
@@ -106,7 +103,7 @@ def test_two_builds_are_equal(
 
 def test_not_built_and_not_to_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
-    with pytest.raises(DataError, match="house/emoji at 64 px is not built in .*build=True"):
+    with pytest.raises(DataError, match=r"house/emoji at 64 px is not built in .*build=True"):
         open_source("house/emoji", build=False, image_size_hint=50)
     assert list(tmp_path.iterdir()) == []
 
@@ -164,6 +161,7 @@ def test_two_processes_build_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_unknown_split_and_bad_sizes(emoji: DataSource) -> None:
     with pytest.raises(UnknownNameError, match="'tset'; did you mean test"):
         emoji.read("tset", image_size=None)
+    bad: Any
     for bad in ((0, 32), (32,), (32.0, 32), 32, (True, 32)):
         with pytest.raises(UsageError, match="image_size is"):
             emoji.read("test", image_size=bad)
