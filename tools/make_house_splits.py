@@ -13,9 +13,9 @@ No emoji base may stand on two sides, so whole groups are assigned, and two emoj
     clocks, faces and keycaps, which differ in what they mean.
 
 Test gets exactly 400 emoji and validation 200, shared among the categories in proportion to their sizes
-(largest remainder). Groups are taken in the order of SHA-256(seed, group); the first group of each subcategory
-goes to training, so that every class can be learnt. `--check` writes nothing and fails if the committed file
-differs.
+(largest remainder). Groups are taken in the order of SHA-256(seed, group); the first group of each
+subcategory goes to training, so that every class can be learnt. `--check` writes nothing and fails if the
+committed file differs.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def list_emoji(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def near_identical_pairs(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def near_identical_pairs(images: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the indices of pairs of images (N, H, W, 3) that differ by less than NEAR_IDENTICAL_RMS."""
     flat = images.reshape(len(images), -1).astype(np.float64)
     squares = np.square(flat).sum(axis=1)

@@ -73,20 +73,27 @@ class DataSource(ABC):
         """
         import numpy as np
 
-        examples = list(self.read(split, image_size=image_size).as_numpy_iterator())
-        ids = [example["id"].decode("utf-8") for example in examples]
-        first = examples[0]["image"].shape
-        for example, identifier in zip(examples, ids, strict=True):
-            if example["image"].shape != first:
-                raise DataError(
-                    f"{self.name}: {identifier} is {example['image'].shape[:2]} pixels and {ids[0]} is "
-                    f"{first[:2]}; pass image_size to make all images one size"
-                )
+        examples = self.read(split, image_size=image_size)
+        if examples.element_spec["image"].shape.is_fully_defined():
+            batches = list(examples.batch(1024).as_numpy_iterator())
+        else:
+            batches = list(examples.batch(1).as_numpy_iterator())
+            self._require_one_size(batches)
         return {
-            "image": np.stack([example["image"] for example in examples]),
-            "label": np.array([example["label"] for example in examples], np.int64),
-            "id": np.array(ids),
+            "image": np.concatenate([batch["image"] for batch in batches]),
+            "label": np.concatenate([batch["label"] for batch in batches]),
+            "id": np.array([one.decode("utf-8") for batch in batches for one in batch["id"]]),
         }
+
+    def _require_one_size(self, batches: list[dict[str, np.ndarray]]) -> None:
+        first = batches[0]
+        for batch in batches:
+            if batch["image"].shape != first["image"].shape:
+                raise DataError(
+                    f"{self.name}: {batch['id'][0].decode()} is {batch['image'].shape[1:3]} pixels and "
+                    f"{first['id'][0].decode()} is {first['image'].shape[1:3]}; pass image_size to make all "
+                    "images one size"
+                )
 
     @abstractmethod
     def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:

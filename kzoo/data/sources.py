@@ -1,4 +1,4 @@
-"""Open a data source by name: the house set, a TFDS data set, or a folder of images."""
+"""Open a data source by name: a part of the house set, a TFDS data set, or a folder of images."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from kzoo.data.data_source import DataSource, Split
+from kzoo.data.house import HOUSE_PARTS
+from kzoo.data.tfds_source import CIFAR, open_cifar
 from kzoo.errors import DataError, UnknownNameError
 
-__all__ = ["DataSource", "NAMED_SOURCES", "Split", "describe_source", "open_source"]
+__all__ = ["NAMED_SOURCES", "DataSource", "Split", "describe_source", "open_source"]
 
-NAMED_SOURCES = ("house/emoji", "house/emoji:subcategories", "cifar10", "cifar100")
+NAMED_SOURCES = (*HOUSE_PARTS, *CIFAR)
 
 
 def open_source(name: str, *, build: bool = True, image_size_hint: int | None = None) -> DataSource:
     """Open a source of labelled images, and check it.
 
     Args:
-        name: one of NAMED_SOURCES, or a folder: DIR/train/CLASS/*.png|jpg with DIR/test and optionally
+        name: one of NAMED_SOURCES, or a folder: DIR/train/CLASS/*.png|jpg with DIR/test and perhaps
             DIR/validation, or DIR/CLASS/* (then split 70/10/20 by a hash of the file names).
         build: build or download the source where it is not on disk; False makes that a DataError.
         image_size_hint: pixels a side that images will be read at, for sources kept in several sizes.
@@ -26,24 +28,22 @@ def open_source(name: str, *, build: bool = True, image_size_hint: int | None = 
         UnknownNameError: if nothing has this name.
         DataError: if the source cannot be had or is not what it should be; the message names the file.
     """
-    if name.startswith("house/") and name in NAMED_SOURCES:
-        from kzoo.data.tfds_source import open_emoji
-
-        return open_emoji(name, build=build, image_size_hint=image_size_hint)
-    if name in NAMED_SOURCES:
-        from kzoo.data.tfds_source import open_cifar
-
+    if name in HOUSE_PARTS:
+        return HOUSE_PARTS[name].open(name, build=build, image_size_hint=image_size_hint)
+    if name in CIFAR:
         return open_cifar(name, build=build)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         from kzoo.data.folder_source import open_folder
 
         return open_folder(name)
-    if folder.exists():
-        raise DataError(f"{name} is a file; expected a folder of images with a sub-folder a class")
+    expected = "expected a folder of images with a sub-folder a class"
+    if name and folder.exists():
+        raise DataError(f"{name} is a file; {expected}")
     if name.startswith(("/", ".", "~")):
-        raise DataError(f"there is no folder {name}; expected a folder of images with a sub-folder a class")
-    raise UnknownNameError("data set (and no folder of that name)", name, NAMED_SOURCES)
+        raise DataError(f"there is no folder {name}; {expected}")
+    known = ", ".join(NAMED_SOURCES)
+    raise UnknownNameError(f"data set (expected {known}, or a folder of images)", name, NAMED_SOURCES)
 
 
 def describe_source(source: DataSource) -> dict[str, Any]:

