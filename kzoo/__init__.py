@@ -77,6 +77,6 @@ def features(model: keras.Model, names: str | Sequence[str]) -> keras.Model:
     Raises:
         UnknownNameError: for a name that is neither, naming the nearest.
     """
-    from kzoo.features import feature_model
+    from kzoo.named_features import feature_model
 
     return feature_model(model, names)

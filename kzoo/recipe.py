@@ -180,11 +180,11 @@ def _validated(content: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise UnknownNameError("recipe key", key, _dotted_keys(_EVERY_KEY)) from error
-        received = f"; received {first['input']!r}" if key else ""
+        received = f"; received {first['input']!r}" if key and first["type"] != "missing" else ""
         raise UsageError(f"recipe{' key ' + key if key else ''}: {first['msg']}{received}") from error
 
 

@@ -15,8 +15,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(help="A data set or a folder; all known names if left out.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write a picture of some examples to this PNG file.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A data set or a folder; all known names if left out.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a picture of some examples to this PNG file.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Which split the picture shows.")] = "train",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -35,7 +39,7 @@ def data(
 
         typer.echo(yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100).rstrip())
     if sheet is not None:
-        from kzoo.data.pictures import contact_sheet
+        from kzoo.data.contact_sheet import contact_sheet
 
         contact_sheet(source, split, sheet)
         typer.echo(f"wrote {sheet}")

@@ -81,7 +81,9 @@ def build_classifier(
 
 def convolution(x: Any, channels: int, kernel: int, name: str) -> Any:
     """Convolve with "same" padding, then ReLU: (N, H, W, C) to (N, H, W, channels)."""
-    return layers.Conv2D(channels, kernel, padding="same", activation="relu", name=name)(x)
+    return layers.Conv2D(
+        channels, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+    )(x)
 
 
 def branch(x: Any, channels: int, kernel: int, name: str) -> Any:
