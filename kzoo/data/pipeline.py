@@ -96,6 +96,8 @@ def training_batches(
             image = pad_crop_flip(image, _draws(seed, positions, padding), padding)
         return tf.ensure_shape(image, (None, height, width, 3)), tf.gather(labels, indices)
 
+    if normalization not in NORMALIZATIONS:
+        raise UsageError(f"normalization must be one of {sorted(NORMALIZATIONS)}; received {normalization!r}")
     if augmentation not in ("none", "pad_crop_flip"):
         raise UsageError(f"augmentation must be 'none' or 'pad_crop_flip'; received {augmentation!r}")
     stream = _stream(len(examples), seed, first_step * batch_size).batch(batch_size, drop_remainder=True)
