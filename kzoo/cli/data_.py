@@ -21,7 +21,11 @@ def data(
     sheet: Annotated[
         Path | None, typer.Option(help="Write a picture of some examples to this PNG file.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which split the picture shows.")] = "train",
+    images: Annotated[
+        Path | None, typer.Option(help="Write examples into this folder, as CLASS/ID.png.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many examples --images writes.")] = 24,
+    split: Annotated[str, typer.Option(help="Which split --sheet and --images take.")] = "train",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build or open a data set, check it, and say what is in it."""
@@ -38,8 +42,13 @@ def data(
         import yaml
 
         typer.echo(yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100).rstrip())
+
     if sheet is not None:
         from kzoo.data.contact_sheet import contact_sheet
 
         contact_sheet(source, split, sheet)
         typer.echo(f"wrote {sheet}")
+    if images is not None:
+        from kzoo.data.save_images import save_images
+
+        typer.echo(f"wrote {len(save_images(source, split, images, count=count))} images below {images}")

@@ -1,0 +1,64 @@
+"""`kzoo evaluate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kzoo.cli import options
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder that has ended.")],
+    data: Annotated[str | None, typer.Option(help="Other data of the same classes; the run's own if left out.")] = None,
+    split: Annotated[str, typer.Option(help="Which split.")] = "test",
+    weights: options.WeightsOption = options.Weights.final,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Measure a trained model by the thesis's metrics, and write them into the run's metrics.json."""
+    from kzoo.data.sources import open_source
+    from kzoo.evaluation.evaluate import evaluate_run
+    from kzoo.training.run_folder import Run
+
+    opened = Run.open(run)
+    system_size = max(opened.model(weights.value).input_shape[1:3])
+    source = open_source(data or opened.description.data["name"], image_size_hint=system_size)
+    evaluation = evaluate_run(opened, source, split, weights.value, quiet=quiet)
+    content = asdict(evaluation)
+    del content["predictions"]
+    if as_json:
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        _print(content)
+
+
+def _print(content: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{content['model']} on {content['data']}, {content['split']} split, {content['weights']} weights"
+    table = Table("metric", "value", title=title)
+    for name, value in content["metrics"].items():
+        table.add_row(name, f"{value:.4f}")
+    low, high = content["accuracy_interval"]
+    table.add_row("accuracy, 95 % interval", f"{low:.4f} to {high:.4f}")
+    table.add_row("majority accuracy", f"{_majority(content['confusion']):.4f}")
+    for name, value in content["class_accuracy"].items():
+        table.add_row(f"  accuracy of {name}", "no examples" if value is None else f"{value:.4f}")
+    Console().print(table)
+
+
+def _majority(confusion: list[list[int]]) -> float:
+    """Return the accuracy of always naming the class that the split has most of."""
+    counts = [sum(row) for row in confusion]
+    return max(counts) / sum(counts)
