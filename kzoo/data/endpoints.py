@@ -27,7 +27,7 @@ def checked_images(image: tf.Tensor) -> tf.Tensor:
     """
     some = tf.debugging.Assert(tf.shape(image)[0] > 0, ["the batch is empty; expected one image or more"])
     bad = tf.where(~tf.reduce_all(tf.math.is_finite(image), axis=(1, 2, 3)))[:, 0]
-    message = tf.strings.format("image has pixels that are NaN or infinite in rows {}; expected 0 to 255", bad)
+    message = tf.strings.format("image is NaN or infinite in rows {}; expected pixels of 0 to 255", bad)
     with tf.control_dependencies([some, tf.debugging.Assert(tf.size(bad) == 0, [message])]):
         return tf.identity(image)
 

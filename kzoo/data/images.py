@@ -41,7 +41,8 @@ def decode_image(encoded: tf.Tensor) -> tf.Tensor:
     encoded = tf.convert_to_tensor(encoded, tf.string)
     header = tf.cast(tf.io.decode_raw(encoded, tf.uint8, fixed_length=_HEADER_BYTES), tf.int32)
     found = tf.stack([tf.reduce_all(header[: len(start)] == list(start)) for start in _SIGNATURES])
-    kind = tf.where(tf.reduce_any(found), tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32), len(_SIGNATURES))
+    first = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
+    kind = tf.where(tf.reduce_any(found), first, len(_SIGNATURES))
     image = tf.switch_case(
         kind,
         [
@@ -93,10 +94,9 @@ def decode_images(image_bytes: tf.Tensor, image_size: tuple[int, int]) -> tf.Ten
     batch = decoded.concatenate(after_last).batch(count + 1).with_options(_without_tuning())
     good, images = batch.get_single_element()
     bad = tf.sparse.to_dense(tf.sets.difference(tf.range(count)[None], good[None]))[0]
-    limits = f"of at most {MAX_PIXELS} pixels, GIF of at most {MAX_GIF_BYTES} bytes"
+    expected = f"whole {FORMATS} images of at most {MAX_PIXELS} pixels, GIF of at most {MAX_GIF_BYTES} bytes"
     message = tf.strings.format(
-        "cannot decode the images in rows {} of a batch of {}; expected whole " + f"{FORMATS} images {limits}",
-        (bad, count),
+        "cannot decode the images in rows {} of a batch of {}; expected " + expected, (bad, count)
     )
     with tf.control_dependencies([tf.debugging.Assert(tf.size(bad) == 0, [message])]):
         return tf.cast(images[:-1], tf.float32)
@@ -126,7 +126,8 @@ def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 
 def _decode_gif(encoded: tf.Tensor) -> tf.Tensor:
     length = tf.strings.length(encoded)
-    with _checked(length <= MAX_GIF_BYTES, f"expected a GIF of at most {MAX_GIF_BYTES} bytes; received", length):
+    small = length <= MAX_GIF_BYTES
+    with _checked(small, f"expected a GIF of at most {MAX_GIF_BYTES} bytes; received", length):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     shape = tf.shape(image, tf.int64)
     with _size_checked(width=shape[1], height=shape[0]):
@@ -147,7 +148,7 @@ def _refuse(header: tf.Tensor) -> tf.Tensor:
 
 def _size_checked(*, width: tf.Tensor, height: tf.Tensor) -> AbstractContextManager[None]:
     fits = (width * height > 0) & (width * height <= MAX_PIXELS)
-    return _checked(fits, f"expected width and height of at most {MAX_PIXELS} pixels; received", (width, height))
+    return _checked(fits, f"expected at most {MAX_PIXELS} pixels; received width, height", (width, height))
 
 
 def _checked(condition: Any, expected: str, received: Any) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -76,6 +77,11 @@ class DataRecord(_Section):
     examples: dict[str, int]
     licence: str | None = None
     source: str | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> DataRecord:
+        """Take what a run's description says of its data; classes are on the card already."""
+        return cls(**{name: data[name] for name in cls.model_fields if name in data})
 
 
 class Licence(_Section):

@@ -69,7 +69,7 @@ def export_run(
     """
     description = run.description
     system = registry.find(description.model)
-    data = DataRecord(**{key: description.data[key] for key in DataRecord.model_fields if key in description.data})
+    data = DataRecord.of(description.data)
     weights: Literal["best", "final"] = "best" if run.weights_path(which).stem == "best" else "final"
     return export_model(
         run.model(which),
@@ -189,8 +189,8 @@ def _target(folder: Path, version: int | None) -> Path:
     target = folder / str(version)
     if target.exists():
         raise ExportError(
-            f"version {version} of {folder.name} exists already in {folder}; nothing was written. The next free "
-            f"version is {max(versions(folder), default=0) + 1}"
+            f"version {version} of {folder.name} exists already in {folder}; nothing was written. The next "
+            f"free version is {max(versions(folder), default=0) + 1}"
         )
     return target
 
@@ -246,6 +246,6 @@ def _licence_after(data: DataRecord) -> str:
     if data.licence is None:
         return f"not stated: trained on {data.name}, whose licence the run does not record"
     return (
-        f"{CODE_LICENCE} as far as they are kzoo's work; trained on {data.name} ({data.licence}), whose terms "
-        "may bear on what is made from it"
+        f"{CODE_LICENCE} as far as they are kzoo's work; trained on {data.name} ({data.licence}), whose "
+        "terms may bear on what is made from it"
     )

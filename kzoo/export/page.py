@@ -17,11 +17,15 @@ def render_page(card: Card) -> str:
 def _lines(card: Card) -> Iterator[str]:
     height, width = card.input.image_size
     yield f"# {card.name}, version {card.version}\n"
-    yield f"{card.summary[:1].upper()}{card.summary[1:]}. {card.source}. Exported {card.created.isoformat()}.\n"
+    yield f"{card.summary[:1].upper()}{card.summary[1:]}. {card.source}.\n"
+    yield f"Exported {card.created.isoformat()}.\n"
     yield markdown_table(
         ("", ""),
         [
-            ("input", f"{height} x {width} x {card.input.channels}, normalisation {card.input.normalization}"),
+            (
+                "input",
+                f"{height} x {width} x {card.input.channels}, {card.input.normalization} normalisation",
+            ),
             ("parameters", f"{card.parameters.trainable:,} trainable, {card.parameters.total:,} in all"),
             ("computes in", card.verification.compute_dtype),
             ("licence of the code", card.licence.code),

@@ -1,4 +1,4 @@
-"""Requests for the endpoints of an export: made of real images, kept as TensorFlow Serving's warm-up records."""
+"""Requests for the endpoints of an export: made of images, kept as TensorFlow Serving's warm-up records."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ def make_requests(signatures: Mapping[str, Signature], examples: Sequence[bytes]
     Raises:
         ExportError: for a signature with another input, or an example that cannot be decoded.
     """
-    images = list(examples) or test_patterns()
+    images = list(examples) or pattern_images()
+    batches = [list(islice(cycle(images), size)) for size in BATCH_SIZES]
     return [
-        Request(name, {spec.name: _input(name, spec, list(islice(cycle(images), size))) for spec in one.inputs})
+        Request(name, {spec.name: _input(name, spec, batch) for spec in one.inputs})
         for name, one in signatures.items()
-        for size in BATCH_SIZES
+        for batch in batches
     ]
 
 
-def test_patterns() -> list[bytes]:
+def pattern_images() -> list[bytes]:
     """Return eight PNG and JPEG images of several sizes: colour ramps under a checkerboard."""
     return list(_draw_patterns(sizes=((32, 32), (64, 48), (224, 224), (97, 131))))
 
@@ -58,7 +59,9 @@ def write_requests(path: Path, model_name: str, requests: Sequence[Request]) -> 
     try:
         from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
     except ImportError as error:
-        raise ExportError("warm-up requests need tensorflow-serving-api: pip install 'kzoo[serving]'") from error
+        raise ExportError(
+            "warm-up requests need tensorflow-serving-api: pip install 'kzoo[serving]'"
+        ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
@@ -82,8 +85,8 @@ def _input(signature: str, spec: tf.TensorSpec, images: list[bytes]) -> tf.Tenso
     except tf.errors.InvalidArgumentError as error:
         raise ExportError(f"the example images cannot be used: {error.message}") from error
     raise ExportError(
-        f"signature {signature!r}: no example can be made for its input {spec}; expected string (N,) of encoded "
-        "images or float (N, H, W, 3)"
+        f"signature {signature!r}: no example can be made for its input {spec}; expected string (N,) of "
+        "encoded images or float (N, H, W, 3)"
     )
 
 

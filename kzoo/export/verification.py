@@ -32,12 +32,16 @@ Answer = Mapping[str, np.ndarray]
 
 
 def verify(
-    model: keras.Model, signatures: Mapping[str, Signature], requests: Sequence[Request], export: Path, records: Path
+    model: keras.Model,
+    signatures: Mapping[str, Signature],
+    requests: Sequence[Request],
+    export: Path,
+    records: Path,
 ) -> tuple[Verification, dict[str, Endpoint]]:
     """Compare the answers of the SavedModel in `export` with those of the signatures' own functions.
 
-    Both compute on the CPU. Names (string outputs) are compared where the numbers of the same shape that stand
-    beside them are further apart than the tolerance; nearer ones are ties, whose order may differ.
+    Both compute on the CPU. Names (string outputs) are compared where the numbers of the same shape that
+    stand beside them are further apart than the tolerance; nearer ones are ties, whose order may differ.
 
     Args:
         model: what the signatures call; its layers tell the tolerance.
@@ -59,7 +63,8 @@ def verify(
     for request, answer in zip(requests, received, strict=True):
         with tf.device("CPU:0"):
             expected = signatures[request.signature].function(**request.inputs)
-        largest = max(largest, _compare(request, {k: v.numpy() for k, v in expected.items()}, answer, tolerance))
+        values = {name: value.numpy() for name, value in expected.items()}
+        largest = max(largest, _compare(request, values, answer, tolerance))
     result = Verification(
         requests=len(requests), compute_dtype=compute_dtype, tolerance=tolerance, largest_difference=largest
     )
@@ -87,7 +92,12 @@ def _answers_of_clean_process(export: Path, records: Path) -> tuple[list[Answer]
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
         try:
             ended = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS, check=False
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=TIME_LIMIT_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise ExportError(f"the export gave no answers within {TIME_LIMIT_SECONDS} s") from error
@@ -98,7 +108,9 @@ def _answers_of_clean_process(export: Path, records: Path) -> tuple[list[Answer]
             for record in tf.data.TFRecordDataset(f"{answers}/answers.tfrecord")
         ]
         description = json.loads(Path(answers, "signatures.json").read_text(encoding="utf-8"))
-    answered = [{name: tf.make_ndarray(value) for name, value in log.response.outputs.items()} for log in logs]
+    answered: list[Answer] = [
+        {name: tf.make_ndarray(value) for name, value in log.response.outputs.items()} for log in logs
+    ]
     return answered, {name: Endpoint.model_validate(one) for name, one in description.items()}
 
 
@@ -111,12 +123,16 @@ def _compare(request: Request, expected: Answer, received: Answer, tolerance: fl
     for name, value in expected.items():
         other = received[name]
         if value.shape != other.shape:
-            raise ExportError(f"{where}: {name} should have shape {value.shape}; the export has {other.shape}")
+            raise ExportError(
+                f"{where}: {name} should have shape {value.shape}; the export has {other.shape}"
+            )
         if value.dtype.kind in "OS":
             apart = _further_apart(value.shape, expected, 2 * tolerance)
             differs = (value.astype(bytes) != other.astype(bytes)) & apart
             if differs.any():
-                raise ExportError(f"{where}: {name} should be {value[differs][0]!r}; it is {other[differs][0]!r}")
+                raise ExportError(
+                    f"{where}: {name} should be {value[differs][0]!r}; it is {other[differs][0]!r}"
+                )
             continue
         if not np.allclose(value, other, rtol=tolerance, atol=tolerance):
             difference = np.abs(value - other).max()

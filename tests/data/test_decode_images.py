@@ -63,7 +63,9 @@ def test_reduction_is_antialiased() -> None:
 
 def test_jpeg_is_near_and_grey_is_repeated() -> None:
     colour, grey = graph(
-        tf.constant([encoded(RAMP, "JPEG", quality=95, subsampling=0), encoded(RAMP, "JPEG", mode="L", quality=95)])
+        tf.constant(
+            [encoded(RAMP, "JPEG", quality=95, subsampling=0), encoded(RAMP, "JPEG", mode="L", quality=95)]
+        )
     )
     assert np.abs(colour - RAMP.astype(np.float32)).max() < 16
     np.testing.assert_array_equal(grey[..., 0], grey[..., 2])

@@ -19,7 +19,7 @@ from kzoo.data.pipeline import normalize
 from kzoo.errors import ExportError, RunError, UnknownNameError, UsageError
 from kzoo.export import check_card, export_model, export_run, read_card
 from kzoo.export.export import versions
-from kzoo.export.requests import make_requests, test_patterns, write_requests
+from kzoo.export.requests import make_requests, pattern_images, write_requests
 from kzoo.files import sha256_of_folder
 from kzoo.training.run_folder import Run
 
@@ -61,7 +61,14 @@ def listing(folder: Path) -> set[str]:
 
 def test_an_export_is_a_version_folder_with_all_its_parts(exported: Path) -> None:
     assert exported.parts[-2:] == ("cfn_a", "1")
-    assert listing(exported) >= {"saved_model.pb", "variables", "assets.extra", "model.keras", "card.json", "card.md"}
+    assert listing(exported) >= {
+        "saved_model.pb",
+        "variables",
+        "assets.extra",
+        "model.keras",
+        "card.json",
+        "card.md",
+    }
     assert listing(exported.parent) == {"1"}
 
 
@@ -82,7 +89,9 @@ def test_signatures_are_listed_as_a_server_lists_them(exported: Path) -> None:
     assert signatures["embed"].structured_outputs["embedding"].shape.as_list() == [None, 8]
 
 
-def test_a_process_without_kzoo_and_keras_gives_the_same(exported, tiny_model, tmp_path: Path) -> None:
+def test_a_process_without_kzoo_and_keras_gives_the_same(
+    exported: Path, tiny_model: keras.Model, tmp_path: Path
+) -> None:
     np.save(tmp_path / "image.npy", PIXELS)
     files = [exported, tmp_path / "image.npy", tmp_path / "answer.npy"]
     subprocess.run([sys.executable, "-P", "-c", USE_WITHOUT_KZOO, *map(str, files)], check=True, cwd=tmp_path)
@@ -98,10 +107,10 @@ def test_kzoo_load_gives_the_model_to_fine_tune(exported: Path, tiny_model: kera
 def test_a_broken_image_is_named_by_the_loaded_export(exported: Path) -> None:
     ask = tf.saved_model.load(str(exported)).signatures["serving_default"]
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"rows \[1\] of a batch of 3"):
-        ask(image_bytes=tf.constant([test_patterns()[0], b"broken", test_patterns()[1]]))
+        ask(image_bytes=tf.constant([pattern_images()[0], b"broken", pattern_images()[1]]))
 
 
-def test_the_next_version_is_one_more_than_the_highest(tiny_model, tmp_path: Path) -> None:
+def test_the_next_version_is_one_more_than_the_highest(tiny_model: keras.Model, tmp_path: Path) -> None:
     (tmp_path / "cfn_a" / "7").mkdir(parents=True)
     (tmp_path / "cfn_a" / "not a version").mkdir()
     folder = export_model(tiny_model, SYSTEM, classes=CLASSES, out=tmp_path)
@@ -117,19 +126,23 @@ def test_an_existing_version_is_refused_and_kept(exported: Path, tiny_model: ker
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "2", 1.0])
-def test_a_version_is_a_whole_number_from_one(tiny_model, tmp_path: Path, version: object) -> None:
+def test_a_version_is_a_whole_number_from_one(
+    tiny_model: keras.Model, tmp_path: Path, version: object
+) -> None:
     with pytest.raises(UsageError, match="version must be a whole number from 1; received"):
         export_model(tiny_model, SYSTEM, classes=CLASSES, out=tmp_path, version=version)
     assert listing(tmp_path) == set()
 
 
-def test_examples_that_are_no_images_are_refused(tiny_model, tmp_path: Path) -> None:
+def test_examples_that_are_no_images_are_refused(tiny_model: keras.Model, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="example images cannot be used.*rows"):
-        export_model(tiny_model, SYSTEM, classes=CLASSES, out=tmp_path, examples=[test_patterns()[0], b"no image"])
+        export_model(
+            tiny_model, SYSTEM, classes=CLASSES, out=tmp_path, examples=[pattern_images()[0], b"no image"]
+        )
     assert listing(tmp_path / "cfn_a") == set()
 
 
-def test_an_out_that_is_a_file_is_refused(tiny_model, tmp_path: Path) -> None:
+def test_an_out_that_is_a_file_is_refused(tiny_model: keras.Model, tmp_path: Path) -> None:
     out = tmp_path / "savedmodels"
     out.write_text("a file")
     with pytest.raises(ExportError, match="could not be written"):
@@ -192,7 +205,7 @@ def test_a_run_of_an_unknown_model_is_refused(finished_run: Run, tmp_path: Path)
         export_run(Run(finished_run.folder, description), tmp_path)
 
 
-def test_killed_half_way_nothing_is_there_to_load(tmp_path: Path) -> None:
+def test_killed_half_way_nothing_is_there_to_load(tiny_model: keras.Model, tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", EXPORT_IN_A_PROCESS, str(tmp_path), "0"])
     try:
         while not list(tmp_path.glob("cfn_a/.1.*.part/saved_model.pb")):
@@ -204,6 +217,7 @@ def test_killed_half_way_nothing_is_there_to_load(tmp_path: Path) -> None:
         process.wait()
     assert versions(tmp_path / "cfn_a") == []
     assert all(name.startswith(".") for name in listing(tmp_path / "cfn_a"))
+    assert export_model(tiny_model, SYSTEM, classes=CLASSES, out=tmp_path).name == "1"
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
@@ -213,7 +227,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert listing(tmp_path / "cfn_a") == set()
 
 
-def test_warm_up_without_examples_uses_test_patterns(tmp_path: Path, tiny_model: keras.Model) -> None:
+def test_warm_up_without_examples_uses_pattern_images(tmp_path: Path, tiny_model: keras.Model) -> None:
     requests = make_requests(SYSTEM.signatures(tiny_model, CLASSES), [])
     assert [(one.signature, next(iter(one.inputs.values())).shape[0]) for one in requests] == [
         (name, size) for name in ("serving_default", "serving_tensor", "embed") for size in (1, 8)
@@ -239,7 +253,7 @@ def test_warm_up_records_are_prediction_logs_that_run(exported: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", ["cfn_a", "cnn_b"])
 def test_the_full_networks_are_exported(name: str, tmp_path: Path) -> None:
     system = registry.find(name)
     card = check_card(export_model(system.build(), system, classes=tuple("abcdefghij"), out=tmp_path))

@@ -32,7 +32,9 @@ def test_an_export_of_other_weights_is_found(exported: Path, tiny_model: keras.M
         verify(other, signatures, requests, exported, records)
 
 
-def test_an_export_with_other_classes_is_found(exported: Path, tiny_model: keras.Model, tmp_path: Path) -> None:
+def test_an_export_with_other_classes_is_found(
+    exported: Path, tiny_model: keras.Model, tmp_path: Path
+) -> None:
     signatures = registry.find("cfn_a").signatures(tiny_model, tuple(reversed(CLASSES)))
     requests, records = records_of(tmp_path, signatures)
     with pytest.raises(ExportError, match="signature 'serving_default': classes should be"):
@@ -73,7 +75,9 @@ def test_names_of_equal_scores_may_change_places() -> None:
 
 def test_numbers_are_compared_within_the_tolerance() -> None:
     expected = answer([0.5, 0.3], [b"a", b"b"])
-    assert _compare(ASKED, expected, answer([0.5, 0.300005], [b"a", b"b"]), 1e-5) == pytest.approx(5e-6, rel=0.02)
+    assert _compare(ASKED, expected, answer([0.5, 0.300005], [b"a", b"b"]), 1e-5) == pytest.approx(
+        5e-6, rel=0.02
+    )
     for wrong in (0.3001, float("nan")):
         with pytest.raises(ExportError, match="scores differs by"):
             _compare(ASKED, expected, answer([0.5, wrong], [b"a", b"b"]), 1e-5)
@@ -81,7 +85,9 @@ def test_numbers_are_compared_within_the_tolerance() -> None:
 
 def test_other_outputs_and_shapes_are_found() -> None:
     expected = answer([0.5, 0.3], [b"a", b"b"])
-    with pytest.raises(ExportError, match="expected outputs .*'classes', 'scores'.*; the export has .*'scores'"):
+    with pytest.raises(
+        ExportError, match="expected outputs .*'classes', 'scores'.*; the export has .*'scores'"
+    ):
         _compare(ASKED, expected, {"scores": expected["scores"]}, 1e-5)
     with pytest.raises(ExportError, match=r"should have shape \(1, 2\); the export has \(1, 3\)"):
         _compare(ASKED, expected, answer([0.5, 0.3, 0.1], [b"a", b"b", b"c"]), 1e-5)
