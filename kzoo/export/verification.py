@@ -137,8 +137,8 @@ def _compare(request: Request, expected: Answer, received: Answer, tolerance: fl
         if not np.allclose(value, other, rtol=tolerance, atol=tolerance):
             difference = np.abs(value - other).max()
             raise ExportError(
-                f"{where}: {name} differs by {difference:.3g} from what the Keras model gives; at most {tolerance} "
-                "was expected"
+                f"{where}: {name} differs by {difference:.3g} from what the Keras model gives; at most "
+                f"{tolerance} was expected"
             )
         largest = max(largest, float(np.abs(value - other).max(initial=0.0)))
     return largest

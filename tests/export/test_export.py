@@ -135,7 +135,7 @@ def test_a_version_is_a_whole_number_from_one(
 
 
 def test_examples_that_are_no_images_are_refused(tiny_model: keras.Model, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="example images cannot be used.*rows"):
+    with pytest.raises(ExportError, match=r"example images cannot be used.*rows"):
         export_model(
             tiny_model, SYSTEM, classes=CLASSES, out=tmp_path, examples=[pattern_images()[0], b"no image"]
         )

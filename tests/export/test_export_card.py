@@ -77,7 +77,7 @@ def test_another_model_is_found(copy: Path) -> None:
 
 def test_a_keras_file_that_cannot_be_loaded_is_found(copy: Path) -> None:
     (copy / "model.keras").write_bytes(b"no zip")
-    with pytest.raises(ExportError, match="is not a .keras file that can be loaded"):
+    with pytest.raises(ExportError, match=r"is not a \.keras file that can be loaded"):
         check_card(copy)
 
 

@@ -28,7 +28,7 @@ def test_an_export_of_other_weights_is_found(exported: Path, tiny_model: keras.M
     other.set_weights([weight + 1e-3 for weight in tiny_model.get_weights()])
     signatures = system.signatures(other, CLASSES)
     requests, records = records_of(tmp_path, signatures)
-    with pytest.raises(ExportError, match="differs by .* from what the Keras model gives; at most 1e-05"):
+    with pytest.raises(ExportError, match=r"differs by .* from what the Keras model gives; at most 1e-05"):
         verify(other, signatures, requests, exported, records)
 
 
@@ -86,7 +86,7 @@ def test_numbers_are_compared_within_the_tolerance() -> None:
 def test_other_outputs_and_shapes_are_found() -> None:
     expected = answer([0.5, 0.3], [b"a", b"b"])
     with pytest.raises(
-        ExportError, match="expected outputs .*'classes', 'scores'.*; the export has .*'scores'"
+        ExportError, match=r"expected outputs .*'classes', 'scores'.*; the export has .*'scores'"
     ):
         _compare(ASKED, expected, {"scores": expected["scores"]}, 1e-5)
     with pytest.raises(ExportError, match=r"should have shape \(1, 2\); the export has \(1, 3\)"):

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from kzoo.features import feature_model
 from PIL import Image
 
 from kzoo import registry
 from kzoo.data.pipeline import normalize
 from kzoo.errors import UsageError
-from kzoo.features import feature_model
 
 CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu")
 PIXELS = np.random.default_rng(3).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)

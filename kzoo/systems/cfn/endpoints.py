@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from kzoo.data.endpoints import IMAGE_BYTES, class_answers, checked_images, image_spec
+from kzoo.data.endpoints import IMAGE_BYTES, checked_images, class_answers, image_spec
 from kzoo.data.images import decode_images
 from kzoo.data.pipeline import normalize
 from kzoo.errors import UsageError
