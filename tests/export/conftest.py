@@ -13,6 +13,7 @@ from kzoo import registry
 from kzoo.data.data_source import DataSource, Split
 from kzoo.export import export_model
 from kzoo.training.run_folder import Run
+from kzoo.training.strategy import make_strategy
 from kzoo.training.train import Training, train
 
 CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen")
@@ -75,6 +76,7 @@ def finished_run(source: ArraySource, tmp_path_factory: pytest.TempPathFactory) 
         recipe=recipe,
         source=source,
         out=tmp_path_factory.mktemp("runs") / "run",
+        strategy=make_strategy("single"),
         quiet=True,
     )
     return train(asked)

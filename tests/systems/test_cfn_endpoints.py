@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kzoo.features import feature_model
 from PIL import Image
 
+import kzoo
 from kzoo import registry
 from kzoo.data.pipeline import normalize
 from kzoo.errors import UsageError
@@ -72,7 +72,7 @@ def test_an_answer_does_not_depend_on_its_batch(endpoints: Endpoints) -> None:
 
 def test_embeddings_are_the_feature_with_unit_length(model: keras.Model, endpoints: Endpoints) -> None:
     embedding = endpoints["embed"](tf.constant(IMAGES))["embedding"].numpy()
-    feature = feature_model(model, "embedding")(normalize(PIXELS, "global_contrast"), training=False).numpy()
+    feature = kzoo.features(model, "embedding")(normalize(PIXELS, "global_contrast"), training=False).numpy()
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=-1), 1.0, atol=1e-6)
     np.testing.assert_allclose(
         embedding, feature / np.linalg.norm(feature, axis=-1, keepdims=True), atol=1e-6
