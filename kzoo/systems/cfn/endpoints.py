@@ -1,0 +1,64 @@
+"""What an exported network of this room answers, preprocessing inside."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from kzoo.data.endpoints import IMAGE_BYTES, checked_images, class_answers, image_spec
+from kzoo.data.images import decode_images
+from kzoo.data.pipeline import normalize
+from kzoo.errors import UsageError
+from kzoo.system import Signature, System
+
+
+def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> dict[str, Signature]:
+    """Return the endpoints of a classifier of this room.
+
+    - `serving_default`: image_bytes string (N,), each PNG, JPEG, GIF or BMP of any size, to probabilities
+      float32 (N, C), classes string (N, k) and scores float32 (N, k), best first, k = min(5, C).
+    - `serving_tensor`: image float32 (N, H, W, 3), pixels 0 to 255, to the same.
+    - `embed`: image_bytes to embedding float32 (N, K): the feature "embedding", that the last layer
+      predicts from, divided by its Euclidean length. Dot products of such vectors are cosines, which is what
+      an index of them compares by; a feature of zeros stays zeros.
+
+    Images that cannot be decoded, and pixels that are NaN or infinite, are an InvalidArgumentError that names
+    their rows; nothing is answered for the other rows of that batch. So is an empty batch.
+
+    Args:
+        model: built by `build_classifier`; its input gives the image size, its output C.
+        system: gives the normalisation and the layer of the feature "embedding".
+        classes: C different names in the order of the labels.
+
+    Raises:
+        UsageError: if the names are not as many as the outputs of `model`, or not different.
+    """
+    outputs = model.output_shape[-1]
+    if len(classes) != outputs or len(set(classes)) != len(classes):
+        raise UsageError(
+            f"{model.name} has {outputs} outputs and needs as many different class names; received "
+            f"{len(classes)}, {len(set(classes))} of them different"
+        )
+    image_size = model.input_shape[1:3]
+    embedding_layer = model.get_layer(system.features["embedding"])
+    embedder = keras.Model(model.input, embedding_layer.output, name=f"{model.name}_embedding")
+
+    def prepare(image: tf.Tensor) -> tf.Tensor:
+        return normalize(checked_images(image), system.normalization)
+
+    def from_tensor(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return class_answers(model(prepare(image), training=False), classes)
+
+    def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return from_tensor(decode_images(image_bytes, image_size))
+
+    def embed(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        image = prepare(decode_images(image_bytes, image_size))
+        embedding = tf.cast(embedder(image, training=False), tf.float32)
+        return {"embedding": tf.math.l2_normalize(embedding, axis=-1)}
+
+    return {
+        "serving_default": Signature(from_bytes, (IMAGE_BYTES,)),
+        "serving_tensor": Signature(from_tensor, (image_spec(image_size),)),
+        "embed": Signature(embed, (IMAGE_BYTES,)),
+    }
