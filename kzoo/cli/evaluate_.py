@@ -19,7 +19,9 @@ def add_to(app: typer.Typer) -> None:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder that has ended.")],
-    data: Annotated[str | None, typer.Option(help="Other data of the same classes; the run's own if left out.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Other data of the same classes; the run's own if left out.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Which split.")] = "test",
     weights: options.WeightsOption = options.Weights.final,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -18,7 +18,9 @@ def add_to(app: typer.Typer) -> None:
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder that has ended.")],
     out: Annotated[Path, typer.Option(help="Folder of models that a server polls.")] = Path("savedmodels"),
-    version: Annotated[int | None, typer.Option(min=1, help="Version; the next free one if left out.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version; the next free one if left out.")
+    ] = None,
     weights: options.WeightsOption = options.Weights.best,
 ) -> None:
     """Write OUT/NAME/VERSION: SavedModel, .keras file, card, warm-up requests; verified before it appears."""

@@ -90,6 +90,8 @@ def describe(training: Training) -> RunDescription:
             "fingerprint": source.fingerprint,
             "classes": list(source.classes),
             "examples": {name: split.examples for name, split in source.splits.items()},
+            "licence": source.licence,
+            "source": source.source,
         },
         strategy={"name": type(strategy).__name__, "replicas": strategy.num_replicas_in_sync},
         precision=training.precision,

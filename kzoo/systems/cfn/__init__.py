@@ -20,8 +20,8 @@ STAGES_B_CIFAR100 = ((3, (192, 192)), (3, (192, 192)), (3, (192, 192)))
 STAGES_TINY = ((3, (6,)), (3, (6,)), (3, (6,)))
 
 BASES = {
-    "a": (STAGES_A, 224_202, 24_960, {}),
-    "b": (STAGES_B, 1_286_698, 55_680, {"stages": STAGES_B_CIFAR100}),
+    "a": (STAGES_A, 224_202, 24_960, {}, 40),
+    "b": (STAGES_B, 1_286_698, 55_680, {"stages": STAGES_B_CIFAR100}, 20),
 }
 FUSIONS = {
     "cnn_": (None, 0, "plain CNN"),
@@ -33,7 +33,7 @@ SIDES = {"side_1": "side_1", "side_2": "side_2"}
 
 
 def _system(prefix: str, base: str) -> System:
-    stages, base_parameters, side_parameters, options_of_cifar100 = BASES[base]
+    stages, base_parameters, side_parameters, options_of_cifar100, house_epochs = BASES[base]
     fusion, fusion_parameters, summary = FUSIONS[prefix]
     options: dict[str, Any] = {
         "stages": stages,
@@ -57,7 +57,11 @@ def _system(prefix: str, base: str) -> System:
         normalization="global_contrast",
         parameters=base_parameters + (side_parameters if fusion else 0) + fusion_parameters,
         features={**SIDES, **features, "fused": "fusion"} if fusion else features,
-        recipes=recipes(fusion_has_weights=fusion_parameters > 0, options_of_cifar100=options_of_cifar100),
+        recipes=recipes(
+            fusion_has_weights=fusion_parameters > 0,
+            options_of_cifar100=options_of_cifar100,
+            house_epochs=house_epochs,
+        ),
         signatures_reference="kzoo.systems.cfn.endpoints:signatures",
         evaluate_reference="kzoo.metrics.classification:evaluate",
         card_text=Path(__file__).with_name("card.md"),

@@ -13,12 +13,15 @@ from kzoo.recipe import Data, Optimizer, Pipeline, Recipe, Schedule
 FUSION_RATE = {"fusion": 0.1}
 
 
-def recipes(*, fusion_has_weights: bool, options_of_cifar100: dict[str, Any]) -> dict[str, Recipe]:
+def recipes(
+    *, fusion_has_weights: bool, options_of_cifar100: dict[str, Any], house_epochs: int
+) -> dict[str, Recipe]:
     """Return the recipes of one network by name.
 
     Args:
         fusion_has_weights: whether there is a layer "fusion" to slow down.
         options_of_cifar100: build options that table 2.1's text asks for on CIFAR-100.
+        house_epochs: length of the short recipe.
     """
     multipliers = FUSION_RATE if fusion_has_weights else {}
     cifar10 = _cifar("cifar10", multipliers)
@@ -32,7 +35,7 @@ def recipes(*, fusion_has_weights: bool, options_of_cifar100: dict[str, Any]) ->
             }
         ),
         "cifar100": cifar100,
-        "house_emoji": _house(multipliers),
+        "house_emoji": _house(multipliers, house_epochs),
     }
 
 
@@ -52,15 +55,23 @@ def _cifar(data: str, multipliers: dict[str, float]) -> Recipe:
     )
 
 
-def _house(multipliers: dict[str, float]) -> Recipe:
+def _house(multipliers: dict[str, float], epochs: int) -> Recipe:
+    """The short recipe, chosen by validation accuracy of CNN and CFN alike, one seed a trial.
+
+    For base A, 40 epochs: without augmentation and with dropout .3 .58 to .59, with augmentation and the
+    thesis's dropout .5 .48 to .55; rates of .02 and .05. For base B, 16 epochs at .05: .49, at .1: .40.
+    """
     return Recipe(
-        description="Short recipe for about a thousand small pictures.",
+        description=(
+            "Short recipe for about a thousand small pictures: SGD with a cosine rate. On one core about "
+            "a minute for base A and three for base B."
+        ),
         data=Data(name="house/emoji"),
-        pipeline=Pipeline(augmentation="pad_crop_flip"),
+        options={"dropout": 0.3},
         optimizer=Optimizer(
-            learning_rate=0.02, momentum=0.9, weight_decay=1e-4, learning_rate_multipliers=multipliers
+            learning_rate=0.05, momentum=0.9, weight_decay=1e-4, learning_rate_multipliers=multipliers
         ),
         schedule=Schedule(kind="cosine", warmup=2),
         batch_size=50,
-        epochs=60,
+        epochs=epochs,
     )
