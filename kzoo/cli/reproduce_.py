@@ -1,0 +1,47 @@
+"""`kzoo reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kzoo.cli import options
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("reproduce")(reproduce)
+
+
+def reproduce(
+    table: Annotated[str, typer.Argument(help="A table of the thesis, as table-2.2.")],
+    data: options.DataOption,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = 5,
+    rows: Annotated[str | None, typer.Option(help="Shell pattern of the rows, as '*_a'.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once; a core each is fastest.")] = 1,
+    set_: options.SetOption = None,
+    runs: Annotated[Path, typer.Option(help="Where the trainings lie.")] = Path("runs"),
+    results: Annotated[Path, typer.Option(help="Where the table is written.")] = Path("results"),
+    quiet: options.QuietOption = False,
+) -> None:
+    """Train what is missing of a table, and print it beside the thesis's numbers, with intervals.
+
+    Interrupted, it goes on where it stopped. Writes text, CSV, pictures and a page.
+
+    Example: kzoo reproduce table-2.2 --data house/emoji --seeds 5 --jobs 2
+    """
+    from kzoo.evaluation.reproduce import reproduce as reproduce_table
+
+    reproduce_table(
+        table,
+        data,
+        seeds=seeds,
+        rows=rows,
+        jobs=jobs,
+        overrides=set_ or (),
+        runs_folder=runs,
+        results_folder=results,
+        quiet=quiet,
+    )

@@ -1,0 +1,62 @@
+"""`kzoo serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("serve")(serve)
+
+
+def serve(
+    base: Annotated[Path, typer.Argument(help="Folder of models, as BASE/NAME/VERSION.")] = Path(
+        "savedmodels"
+    ),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the connection is not encrypted.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and prints it.")] = 8500,
+    port_file: Annotated[
+        Path | None, typer.Option(help="Write the port into this file once it listens.")
+    ] = None,
+    latest_versions: Annotated[
+        int, typer.Option(min=1, help="Newest versions of each model that are live.")
+    ] = 1,
+    poll_seconds: Annotated[float, typer.Option(help="Time between two looks for new versions.")] = 1.0,
+    max_concurrent_calls: Annotated[int, typer.Option(min=1, help="More are refused at once.")] = 64,
+    max_message_bytes: Annotated[int, typer.Option(min=1, help="Of a request and of an answer.")] = 64 << 20,
+    drain_seconds: Annotated[float, typer.Option(help="That calls in flight have at the end.")] = 30.0,
+) -> None:
+    """Serve models over TensorFlow Serving's gRPC protocol until SIGTERM or ctrl-C.
+
+    New versions are picked up while it runs; a version that does not load leaves the old one live.
+    """
+    import logging
+
+    from kzoo.files import write_atomic
+    from kzoo.serving import ServerConfig, run
+
+    def announce(line: str) -> None:
+        typer.echo(line)
+        if port_file is not None:
+            write_atomic(port_file, line.rsplit(":", 1)[1] + "\n")
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if port_file is not None:
+        port_file.unlink(missing_ok=True)
+    config = ServerConfig(
+        base=base,
+        host=host,
+        port=port,
+        latest_versions=latest_versions,
+        poll_seconds=poll_seconds,
+        max_concurrent_calls=max_concurrent_calls,
+        max_message_bytes=max_message_bytes,
+        drain_seconds=drain_seconds,
+    )
+    run(config, announce)
