@@ -1,0 +1,40 @@
+"""`python -m kzoo.serving BASE`: the server without the rest of the zoo."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from kzoo.errors import KzooError
+from kzoo.serving.config import ServerConfig
+
+
+def main() -> int:
+    """Serve until told to end; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m kzoo.serving", description="Serve BASE/NAME/VERSION.")
+    parser.add_argument("base", type=Path)
+    parser.add_argument("--host", default=ServerConfig.host)
+    parser.add_argument("--port", type=int, default=ServerConfig.port, help="0 takes a free port")
+    parser.add_argument("--poll-seconds", type=float, default=ServerConfig.poll_seconds)
+    parser.add_argument("--latest-versions", type=int, default=ServerConfig.latest_versions)
+    parser.add_argument("--max-concurrent-calls", type=int, default=ServerConfig.max_concurrent_calls)
+    parser.add_argument("--max-message-bytes", type=int, default=ServerConfig.max_message_bytes)
+    parser.add_argument("--drain-seconds", type=float, default=ServerConfig.drain_seconds)
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    from kzoo.serving.server import run
+
+    try:
+        run(ServerConfig(**vars(arguments)), announce=lambda line: print(line, flush=True))
+    except KzooError as error:
+        print(f"kzoo: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

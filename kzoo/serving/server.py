@@ -1,0 +1,179 @@
+"""The server: its services put together, its start and its end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from types import TracebackType
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from kzoo.errors import ServingError
+from kzoo.serving.config import ServerConfig
+from kzoo.serving.manager import ModelManager
+from kzoo.serving.reflection import SERVICE_NAMES, service_pool
+from kzoo.serving.servicers import Admission, ModelService, PredictionService
+
+# Threads beyond those that predict, so that health, status and refusals are answered under full load.
+SPARE_THREADS = 16
+
+logger = logging.getLogger(__name__)
+
+
+class RunningServer:
+    """A server that listens; as a context manager, it stops when the block ends.
+
+    Attributes:
+        host: address it listens on.
+        port: the port it got.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        """Listen and begin to load; see `serve`."""
+        self._config = config
+        self._health = health.HealthServicer()
+        self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._reported: set[str] = set()
+        self._manager = ModelManager(config, self._report_health)
+        self._server = self._make_server()
+        self.host = config.host
+        self.port = _bind(self._server, config.host, config.port)
+        self._report_health()
+        self._server.start()
+        self._manager.start()
+
+    @property
+    def address(self) -> str:
+        """What a client connects to, as "127.0.0.1:8500"."""
+        return _join(self.host, self.port)
+
+    def wait_until_loaded(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until each model there was at the start is loaded or has failed; False if time ran out."""
+        return self._manager.wait_for_first_pass(timeout_seconds)
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the server has ended; False if time ran out before."""
+        return not self._server.wait_for_termination(timeout_seconds)
+
+    def stop(self) -> None:
+        """Take no more calls, answer those in flight for at most `drain_seconds`, and end."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(self._config.drain_seconds).wait()
+        self._manager.stop()
+
+    def __enter__(self) -> RunningServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _make_server(self) -> grpc.Server:
+        threads = self._config.max_concurrent_calls + SPARE_THREADS
+        server = grpc.server(
+            futures.ThreadPoolExecutor(threads, thread_name_prefix="kzoo-call"),
+            maximum_concurrent_rpcs=threads,  # what finds no thread is refused, not queued
+            options=[
+                ("grpc.max_receive_message_length", self._config.max_message_bytes),
+                ("grpc.max_send_message_length", self._config.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
+            ],
+        )
+        admission = Admission(self._config.max_concurrent_calls)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(self._manager, admission), server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(SERVICE_NAMES, server, pool=service_pool())
+        return server
+
+    def _report_health(self) -> None:
+        """Set the health of each model, and of the server: serves once loading is over and a model is live."""
+        availability = self._manager.availability()
+        gone = dict.fromkeys(self._reported - availability.keys(), False)
+        for name, available in {**gone, **availability}.items():
+            self._health.set(name, _health_of(available))
+        self._reported.update(availability)
+        ready = self._manager.wait_for_first_pass(0) and any(availability.values())
+        self._health.set("", _health_of(ready))
+
+
+def serve(config: ServerConfig) -> RunningServer:
+    """Start a server of the models in `config.base` and return it; the models are loaded meanwhile.
+
+    Raises:
+        ServingError: if there is no such folder, or the port is in use or not allowed.
+    """
+    return RunningServer(config)
+
+
+def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then answer the calls in flight and return; in the main thread only.
+
+    A second signal ends the process at once.
+
+    Args:
+        config: what to serve and where.
+        announce: told one line with the address as soon as the server listens.
+
+    Raises:
+        ServingError: as `serve`.
+    """
+    ended = threading.Event()
+    previous: dict[signal.Signals, Any] = {}
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous[number] = signal.signal(number, end)
+    try:
+        with serve(config) as server:
+            announce(f"listening on {server.address}")
+            ended.wait()
+            logger.info("ending: calls in flight have %g seconds", config.drain_seconds)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _health_of(ready: bool) -> Any:
+    status = health_pb2.HealthCheckResponse
+    return status.SERVING if ready else status.NOT_SERVING
+
+
+def _bind(server: grpc.Server, host: str, port: int) -> int:
+    """Return the port that was bound.
+
+    Raises:
+        ServingError: with the system's reason, which gRPC does not tell.
+    """
+    address = _join(host, port)
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ServingError(f"cannot listen on {address}: {_reason_not_to_bind(host, port)}") from error
+
+
+def _reason_not_to_bind(host: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family):
+            return "the system refused it for a moment; try again"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,145 @@
+"""One signature of a loaded model: what it takes, checked, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from kzoo.serving.errors import CallError, InvalidArgumentError, error_of_status
+from kzoo.serving.tensors import TensorSpec, to_array
+
+Arrays = dict[str, np.ndarray]
+Runner = Callable[[Arrays], Arrays]
+
+_STATUS_OF_CODE = {
+    1: "CANCELLED",
+    3: "INVALID_ARGUMENT",
+    4: "DEADLINE_EXCEEDED",
+    5: "NOT_FOUND",
+    8: "RESOURCE_EXHAUSTED",
+    9: "FAILED_PRECONDITION",
+    11: "OUT_OF_RANGE",
+    12: "UNIMPLEMENTED",
+    14: "UNAVAILABLE",
+}
+_NODE_NAMES = re.compile(r"\{\{[^{}]*\}\}\s*")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named function of a SavedModel.
+
+    Attributes:
+        name: as "serving_default".
+        inputs, outputs: what it takes and gives.
+        defaults: values of inputs that may be left out.
+        runner: calls the graph with arrays that were checked; a queue that joins calls would be one too.
+        max_bytes: memory that one input may take.
+    """
+
+    name: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    defaults: Mapping[str, np.ndarray] = field(repr=False)
+    runner: Runner = field(repr=False)
+    max_bytes: int
+
+    @classmethod
+    def of(
+        cls, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, *, max_bytes: int
+    ) -> Signature:
+        """Join what the SavedModel says of a signature and the function it was loaded as."""
+        return cls(
+            name=name,
+            inputs=_specs(definition.inputs),
+            outputs=_specs(definition.outputs),
+            defaults={
+                key: to_array(value, max_bytes=max_bytes) for key, value in definition.defaults.items()
+            },
+            runner=graph_runner(function),
+            max_bytes=max_bytes,
+        )
+
+    def predict(
+        self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Iterable[str] = ()
+    ) -> Arrays:
+        """Check the inputs, run the graph, and return the outputs asked for, all if none is.
+
+        Raises:
+            InvalidArgumentError: if names, dtypes or shapes are not those of the signature, or the graph
+                refuses the content.
+            CallError: if the graph fails in another way.
+        """
+        wanted = self._wanted(output_filter)
+        outputs = self.runner(self._arrays(inputs))
+        return {name: outputs[name] for name in wanted}
+
+    def _wanted(self, output_filter: Iterable[str]) -> list[str]:
+        asked = list(dict.fromkeys(output_filter))
+        unknown = sorted(set(asked) - set(self.outputs))
+        if unknown:
+            raise InvalidArgumentError(
+                f"signature {self.name!r} has no output {_listed(unknown)}; expected {_listed(self.outputs)}"
+            )
+        return asked or list(self.outputs)
+
+    def _arrays(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> Arrays:
+        received = set(inputs)
+        if received - set(self.inputs) or set(self.inputs) - received - set(self.defaults):
+            expected = ", ".join(f"{name}: {spec}" for name, spec in sorted(self.inputs.items()))
+            raise InvalidArgumentError(
+                f"signature {self.name!r} expects the inputs {{{expected}}}; received {_listed(received)}"
+            )
+        arrays = {name: self._array(name, proto) for name, proto in inputs.items()}
+        return {**self.defaults, **arrays}
+
+    def _array(self, name: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
+        expected, received = self.inputs[name], TensorSpec.of(proto.dtype, proto.tensor_shape)
+        if not expected.accepts(received):
+            raise InvalidArgumentError(
+                f"input {name!r} of signature {self.name!r} must be {expected}; received {received}"
+            )
+        try:
+            return to_array(proto, max_bytes=self.max_bytes)
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"input {name!r} of signature {self.name!r}: {error}") from error
+
+
+def graph_runner(function: Any) -> Runner:
+    """Return a runner that calls a loaded signature function once a call.
+
+    Its graph errors come out as CallError of the same canonical code, with the graph's own message.
+    """
+
+    def run(arrays: Arrays) -> Arrays:
+        try:
+            outputs = function(**{name: tf.constant(array) for name, array in arrays.items()})
+            return {name: value.numpy() for name, value in outputs.items()}
+        except tf.errors.OpError as error:
+            raise _call_error(error) from error
+
+    return run
+
+
+def _call_error(error: tf.errors.OpError) -> CallError:
+    """Return the error of the same code, without the names of graph nodes that mean nothing to a caller."""
+    lines = _NODE_NAMES.sub("", error.message).split("\n\t [[")[0].splitlines()
+    kept = [line.strip() for line in lines if line.strip() and not line.startswith("Detected at node")]
+    return error_of_status(
+        _STATUS_OF_CODE.get(error.error_code, "INTERNAL"), " ".join(kept) or "the graph failed"
+    )
+
+
+def _specs(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorSpec]:
+    return {name: TensorSpec.of(info.dtype, info.tensor_shape) for name, info in sorted(infos.items())}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return "{" + ", ".join(sorted(names)) + "}"
