@@ -1,8 +1,8 @@
 """What server reflection tells of the services.
 
 tensorflow-serving-api 2.19 describes its two services in modules that protobuf 6 cannot import, although
-their messages and stubs can be. So the services are described here, from the messages, in a descriptor pool of
-their own: the same with every version of that package.
+their messages and stubs can be. So the services are described here, from the messages, in a descriptor pool
+of their own: the same with every version of that package.
 """
 
 from __future__ import annotations

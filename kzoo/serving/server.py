@@ -98,7 +98,7 @@ class RunningServer:
         return server
 
     def _report_health(self) -> None:
-        """Set the health of each model, and of the server: serves once loading is over and a model is live."""
+        """Set the health of each model, and of the server: good once loading is over and a model is live."""
         availability = self._manager.availability()
         gone = dict.fromkeys(self._reported - availability.keys(), False)
         for name, available in {**gone, **availability}.items():
