@@ -13,6 +13,8 @@ import tensorflow as tf
 import kzoo
 from kzoo import registry
 from kzoo.data.pipeline import normalize
+from kzoo.export import export_model
+from kzoo.serving import Client, ServerConfig, serve
 from kzoo.system import System
 
 NAMES = registry.names()
@@ -94,6 +96,28 @@ class TestEveryModel:
         assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
         assert model.output.dtype == "float32"
 
+    def test_export_equals_keras_and_serve_equals_export(self, name: str, tmp_path: Path) -> None:
+        model, system = tiny(name), registry.find(name)
+        images = pictures(system)
+        folder = export_model(model, system, classes=CLASSES, out=tmp_path, quiet=True)
+        logits = model.predict(normalize(images, system.normalization), verbose=0)
+        expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+
+        exported = tf.saved_model.load(str(folder)).signatures
+        answer = exported["serving_tensor"](image=tf.constant(images, tf.float32))
+        np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
+        best = [name.decode() for name in answer["classes"].numpy()[:, 0]]
+        assert best == [CLASSES[i] for i in expected.argmax(axis=1)]
+
+        encoded = tf.constant([tf.io.encode_png(image).numpy() for image in images])
+        in_process = exported["serving_default"](image_bytes=encoded)
+        embedding = exported["embed"](image_bytes=encoded)["embedding"].numpy()
+        with serve(ServerConfig(base=tmp_path, port=0)) as server, Client(server.address) as client:
+            client.wait_until_ready(name)
+            served = client.classify(name, list(images))
+            np.testing.assert_array_equal(client.embed(name, list(images)), embedding)
+        np.testing.assert_array_equal([one.probabilities for one in served], in_process["probabilities"])
+
     def test_features_are_finite_and_named(self, name: str) -> None:
         system = registry.find(name)
         found = kzoo.features(tiny(name), list(system.features))(inputs(system))
@@ -105,8 +129,8 @@ def reference_output(name: str) -> list:
     """Return the logits of the tiny variant with weights that no random generator makes."""
     model, system = tiny(name), registry.find(name)
     for number, weight in enumerate(model.weights):
-        size = int(np.prod(weight.shape))
-        fan_in = max(1, size // weight.shape[-1]) if weight.shape else 1
-        values = np.sin(np.arange(size, dtype="float64") * 0.7 + number) / np.sqrt(fan_in)
-        weight.assign(values.reshape(weight.shape))
+        shape = tuple(weight.shape)
+        fan_in = max(1, np.prod(shape[:-1], dtype=int))
+        values = np.sin(np.arange(np.prod(shape, dtype=int)) * 0.7 + number) / np.sqrt(fan_in)
+        weight.assign(values.reshape(shape))
     return model.predict(inputs(system), verbose=0).astype("float64").round(7).tolist()
