@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from kzoo.cli.quiet import import_tensorflow
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
@@ -34,6 +36,7 @@ def data(
     if name is None:
         typer.echo("\n".join(NAMED_SOURCES))
         return
+    import_tensorflow()
     source = open_source(name)
     described = describe_source(source)
     if as_json:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from kzoo.cli import options
+from kzoo.cli.quiet import import_tensorflow
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,6 +29,7 @@ def evaluate(
     quiet: options.QuietOption = False,
 ) -> None:
     """Measure a trained model by the thesis's metrics, and write them into the run's metrics.json."""
+    import_tensorflow()
     from kzoo.data.sources import open_source
     from kzoo.evaluation.evaluate import evaluate_run
     from kzoo.training.run_folder import Run

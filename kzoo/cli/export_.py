@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kzoo.cli import options
+from kzoo.cli.quiet import import_tensorflow
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,6 +25,7 @@ def export(
     weights: options.WeightsOption = options.Weights.best,
 ) -> None:
     """Write OUT/NAME/VERSION: SavedModel, .keras file, card, warm-up requests; verified before it appears."""
+    import_tensorflow()
     from kzoo.export import export_run
     from kzoo.training.run_folder import Run
 

@@ -9,6 +9,7 @@ import typer
 
 from kzoo.cli import options
 from kzoo.cli.options import slug
+from kzoo.cli.quiet import import_tensorflow
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +43,7 @@ def finetune(
 
     Example: kzoo finetune runs/cfn_a-house-emoji --data my_pictures --freeze trunk --set epochs=5
     """
+    import_tensorflow()
     from kzoo.data.sources import open_source
     from kzoo.training.finetune import starting_point
     from kzoo.training.strategy import make_strategy

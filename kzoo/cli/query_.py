@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from kzoo.cli.quiet import import_tensorflow
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
@@ -32,6 +34,7 @@ def query(
 
     Example: kzoo query cfn_a cat.png dog.jpg --page answers.html
     """
+    import_tensorflow()
     from kzoo.serving import Client
 
     with Client(server, timeout_seconds=timeout) as client:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kzoo.cli import options
+from kzoo.cli.quiet import import_tensorflow
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,6 +33,7 @@ def reproduce(
 
     Example: kzoo reproduce table-2.2 --data house/emoji --seeds 5 --jobs 2
     """
+    import_tensorflow()
     from kzoo.evaluation.reproduce import reproduce as reproduce_table
 
     reproduce_table(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kzoo.cli.quiet import import_tensorflow
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
@@ -36,6 +38,7 @@ def serve(
 
     New versions are picked up while it runs; a version that does not load leaves the old one live.
     """
+    import_tensorflow()
     import logging
 
     from kzoo.files import write_atomic

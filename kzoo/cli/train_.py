@@ -9,6 +9,7 @@ import typer
 
 from kzoo.cli import options
 from kzoo.cli.options import slug
+from kzoo.cli.quiet import import_tensorflow
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,6 +44,7 @@ def train(
     recipe_name, chosen = options.recipe_of(system, data, recipe, options.assignments(set_, seed))
     folder = out or Path("runs") / f"{name}-{slug(chosen.data.name)}"
 
+    import_tensorflow()
     from kzoo.training.strategy import make_strategy
 
     chosen_strategy = make_strategy(strategy.value, devices)
