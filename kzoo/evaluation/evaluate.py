@@ -132,8 +132,10 @@ def read_evaluation(
     if content is None:
         return None
     try:
+        for name in ("error_percent", "majority_accuracy"):
+            float(content["metrics"][name])
         evaluation = Evaluation(**{**content, "accuracy_interval": tuple(content["accuracy_interval"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(_broken(run, error)) from error
     current = sha256_of_file(run.weights_path(which)), fingerprint
     return evaluation if (evaluation.weights_sha256, evaluation.fingerprint) == current else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kzoo.errors import RunError, UsageError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 110
 MAPS = 4
+PANELS_A_ROW = 2
+MARKER = "."
 
 
 def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
@@ -31,9 +34,13 @@ def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
     Raises:
         RunError: for a folder without a readable fusion_weights.csv.
     """
-    figure = Figure(figsize=(5.2 * len(runs), 4.0), layout="constrained")
-    panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
-    for panel, (title, folders) in zip(panels, runs.items(), strict=True):
+    columns = min(PANELS_A_ROW, len(runs))
+    rows = -(-len(runs) // columns)
+    figure = Figure(figsize=(5.2 * columns, 4.0 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
+    for panel in panels[len(runs) :]:
+        panel.set_axis_off()
+    for panel, (title, folders) in zip(panels, runs.items(), strict=False):
         table = _averaged([folder / "fusion_weights.csv" for folder in folders])
         branches = sum(name.endswith("_mean") for name in table)
         for number in range(1, branches + 1):
@@ -42,7 +49,7 @@ def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
                 table[f"branch_{number}_deviation"],
             )
             name = f"branch {number}" + (" (main)" if number == branches else "")
-            (line,) = panel.plot(table["epoch"], mean, label=name)
+            (line,) = panel.plot(table["epoch"], mean, marker=MARKER, label=name)
             panel.fill_between(
                 table["epoch"],
                 mean - deviation,
@@ -51,10 +58,8 @@ def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
                 color=line.get_color(),
             )
         panel.set_title(f"{title}{_over(folders)}")
-        panel.set_xlabel("epoch")
-        panel.grid(alpha=0.3)
-        panel.legend()
-    panels[0].set_ylabel("fusion weight, mean ± deviation over elements")
+        panel.set_ylabel("fusion weight, mean ± deviation")
+        _finish_curves(panel)
     return _png(figure)
 
 
@@ -73,16 +78,14 @@ def history_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
     panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
     for name, table in tables.items():
         label = f"{name}{_over(runs[name])}"
-        panels[0].plot(table["epoch"], table["loss"], label=label)
+        panels[0].plot(table["epoch"], table["loss"], marker=MARKER, label=label)
         if validated:
-            panels[1].plot(table["epoch"], 100 * (1 - table["val_accuracy"]), label=label)
+            panels[1].plot(table["epoch"], 100 * (1 - table["val_accuracy"]), marker=MARKER, label=label)
     panels[0].set_ylabel("training loss (cross-entropy)")
     if validated:
         panels[1].set_ylabel("validation error, %")
     for panel in panels:
-        panel.set_xlabel("epoch")
-        panel.grid(alpha=0.3)
-        panel.legend()
+        _finish_curves(panel)
     return _png(figure)
 
 
@@ -149,7 +152,14 @@ def top_channels(activations: np.ndarray, count: int) -> list[tuple[int, float]]
     return [(int(channel), float(means[channel])) for channel in order]
 
 
-def _draw_top_maps(panels: Sequence[Axes], activations: np.ndarray) -> None:
+def _finish_curves(panel: Axes) -> None:
+    panel.set_xlabel("epoch")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.grid(alpha=0.3)
+    panel.legend()
+
+
+def _draw_top_maps(panels: Iterable[Axes], activations: np.ndarray) -> None:
     for panel, (channel, mean) in zip(panels, top_channels(activations, MAPS), strict=False):
         panel.imshow(activations[:, :, channel], cmap="magma", vmin=0)
         panel.set_title(f"{channel}: {mean:.2f}", fontsize=8)

@@ -21,6 +21,9 @@ from kzoo.files import write_atomic
 
 VERSIONS = ("kzoo", "tensorflow", "keras", "numpy", "python", "machine", "commit")
 TEXT_WIDTH = 110
+OTHER_DATA = (
+    "The thesis has no numbers on this data; its errors on other data stand beside, for their order only."
+)
 READING = (
     (
         "Error of the final weights on the test split, in percent: the thesis too takes the last iteration. "
@@ -56,7 +59,8 @@ def write_report(report: Report, path: Path) -> None:
         path.with_name(f"{path.name}.html"),
         page(report, sections(report), notes(report), drawn),
     )
-    Console().print(rendered(report))
+    console = Console()
+    console.print(rendered(report), width=max(TEXT_WIDTH, console.width))
 
 
 def run_lines(report: Report) -> list[dict[str, Any]]:
@@ -112,20 +116,8 @@ def csv_text(lines: Sequence[Mapping[str, Any]]) -> str:
 def sections(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
     """Return the printed tables as (title, headings, cells): the rows, then the orderings."""
     columns = list(dict.fromkeys(one.column for row in report.rows for one in row.published))
-    other = (
-        ""
-        if any(one.data == report.data for row in report.rows for one in row.published)
-        else " (other data)"
-    )
-    headings = [
-        "system",
-        "runs",
-        "error %",
-        "95 % interval",
-        "to the baseline",
-        "95 % interval",
-    ]
-    headings += [f"thesis {column}{other}" for column in columns]
+    headings = ["system", "runs", "error %", "95 % interval", "to baseline", "95 % interval"]
+    headings += [f"thesis {column}" for column in columns]
     found = [
         (
             f"Table {report.table.table} on {report.data}",
@@ -150,7 +142,10 @@ def notes(report: Report) -> list[str]:
         f"{report.table.title}. Data: {report.data}, {report.test_examples} test examples, fingerprint "
         f"{report.fingerprint[:16]}. The commonest class alone: {report.majority_error_percent:.2f} % error."
     )
-    return [made_of, *READING, *(f"FAILED, not in the table: {failure}" for failure in report.failures)]
+    on_this_data = any(one.data == report.data for row in report.rows for one in row.published)
+    elsewhere = [] if on_this_data else [OTHER_DATA]
+    failed = [f"FAILED, not in the table: {failure}" for failure in report.failures]
+    return [made_of, *elsewhere, *READING, *failed]
 
 
 def rendered(report: Report) -> Group:

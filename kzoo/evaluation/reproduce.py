@@ -64,7 +64,7 @@ class PlannedRun:
     def epochs_done(self) -> int:
         """Return the epochs trained so far, by history.csv."""
         history = self.folder / "history.csv"
-        return max(0, len(history.read_text(encoding="utf-8").splitlines()) - 1) if history.is_file() else 0
+        return max(0, history.read_bytes().count(b"\n") - 1) if history.is_file() else 0
 
 
 def reproduce(

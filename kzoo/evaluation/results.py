@@ -130,7 +130,7 @@ def _row(
         error=mean_interval(list(errors[name].values())) if errors[name] else None,
         published=table.published(name, data),
         baseline=baseline,
-        difference=_paired(errors[name], errors[baseline]) if baseline in errors else None,
+        difference=_paired(errors[name], errors.get(baseline, {})) if baseline else None,
     )
 
 
