@@ -1,0 +1,197 @@
+"""A finished run on a split of its data set: the thesis's measures, written into the run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kzoo import registry
+from kzoo.data.sources import DataSource
+from kzoo.errors import RunError, UnknownNameError, UsageError
+from kzoo.evaluation.statistics import proportion_interval
+from kzoo.files import sha256_of_file, write_atomic
+from kzoo.training.run_folder import Run
+
+WEIGHTS = ("final", "best")
+BATCH_SIZE = 100
+CLASSIFICATION = "kzoo.metrics.classification:evaluate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a run's model does on one split.
+
+    Attributes:
+        model, data, fingerprint, split: registered name; name, fingerprint and split of the data.
+        weights: "final" (after the last step) or "best" (on the validation split).
+        weights_sha256: of the `.keras` file.
+        examples: in the split.
+        metrics: as `kzoo.metrics.classification.measures`.
+        accuracy_interval: Wilson's 95 % score interval of the accuracy, over examples.
+        class_accuracy: share of each class's examples that were named right; None without examples.
+        confusion: rows are true classes, columns predicted ones, counts.
+        predictions: class indices int64 (examples,), in the split's order; None when read from the file.
+    """
+
+    model: str
+    data: str
+    fingerprint: str
+    split: str
+    weights: str
+    weights_sha256: str
+    examples: int
+    metrics: dict[str, float]
+    accuracy_interval: tuple[float, float]
+    class_accuracy: dict[str, float | None]
+    confusion: list[list[int]]
+    predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """The key of metrics.json that it stands under, as "test/final"."""
+        return f"{self.split}/{self.weights}"
+
+
+def evaluate_run(
+    run: Run,
+    source: DataSource,
+    split: str = "test",
+    which: str = "final",
+    *,
+    quiet: bool = True,
+) -> Evaluation:
+    """Evaluate a finished classifier and write the result under "SPLIT/WEIGHTS" in its metrics.json.
+
+    Args:
+        run: of a system that is evaluated as a classifier.
+        source: opened data; its classes must be those of the run.
+        split: of `source`.
+        which: "final" or "best"; the thesis reports the last iteration.
+        quiet: no progress bar.
+
+    Raises:
+        RunError: if the run has not ended, was trained on other classes, or its metrics.json is broken.
+        UnknownNameError: for an unknown split.
+        UsageError: for weights other than "final" and "best", a system that is no classifier, and a model
+            whose outputs are not finite.
+    """
+    from kzoo.data.pipeline import Examples, evaluation_batches
+    from kzoo.metrics.classification import (
+        confusion_matrix,
+        labels_and_logits,
+        measures,
+    )
+
+    _check(run, source, split, which)
+    kept = _read_all(run)
+    model = run.model(which)
+    examples = Examples.of(source.arrays(split, image_size=tuple(model.input_shape[1:3])))
+    batches = evaluation_batches(
+        examples,
+        batch_size=BATCH_SIZE,
+        normalization=run.description.recipe.pipeline.normalization,
+    )
+    labels, logits = labels_and_logits(model, _with_bar(batches, len(examples), split, quiet))
+    predictions = logits.argmax(axis=1)
+    confusion = confusion_matrix(labels, predictions, len(source.classes))
+    interval = proportion_interval(int(np.trace(confusion)), len(labels))
+    evaluation = Evaluation(
+        model=run.description.model,
+        data=source.name,
+        fingerprint=source.fingerprint,
+        split=split,
+        weights=which,
+        weights_sha256=sha256_of_file(run.weights_path(which)),
+        examples=len(labels),
+        metrics=measures(labels, logits),
+        accuracy_interval=(interval.low, interval.high),
+        class_accuracy=_class_accuracy(source.classes, confusion),
+        confusion=confusion.tolist(),
+        predictions=predictions,
+    )
+    content = asdict(evaluation)
+    del content["predictions"]
+    text = json.dumps({**kept, evaluation.key: content}, indent=2)
+    write_atomic(run.folder / "metrics.json", text + "\n")
+    return evaluation
+
+
+def read_evaluation(
+    run: Run, fingerprint: str, split: str = "test", which: str = "final"
+) -> Evaluation | None:
+    """Return what metrics.json says of these weights on this data; None if it says nothing of them.
+
+    Raises:
+        RunError: if the run has not ended, or its metrics.json is broken.
+    """
+    content = _read_all(run).get(f"{split}/{which}")
+    if content is None:
+        return None
+    try:
+        for name in ("error_percent", "majority_accuracy"):
+            float(content["metrics"][name])
+        evaluation = Evaluation(**{**content, "accuracy_interval": tuple(content["accuracy_interval"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(_broken(run, error)) from error
+    current = sha256_of_file(run.weights_path(which)), fingerprint
+    return evaluation if (evaluation.weights_sha256, evaluation.fingerprint) == current else None
+
+
+def _read_all(run: Run) -> dict[str, Any]:
+    path = run.folder / "metrics.json"
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(_broken(run, error)) from error
+    if not isinstance(content, dict):
+        raise RunError(_broken(run, f"expected an object, received {type(content).__name__}"))
+    return content
+
+
+def _broken(run: Run, why: object) -> str:
+    return f"{run.folder / 'metrics.json'} cannot be read: {why}; remove it to evaluate again"
+
+
+def _check(run: Run, source: DataSource, split: str, which: str) -> None:
+    system = registry.find(run.description.model)
+    if which not in WEIGHTS:
+        raise UsageError(f"weights must be one of {', '.join(WEIGHTS)}; received {which!r}")
+    if system.evaluate_reference != CLASSIFICATION:
+        raise UsageError(f"{system.name} is no classifier: it is evaluated by {system.evaluate_reference}")
+    if split not in source.splits:
+        raise UnknownNameError(f"split of {source.name}", split, source.splits)
+    trained_on = run.description.data["classes"]
+    if trained_on != list(source.classes):
+        raise RunError(
+            f"run {run.folder} was trained on {len(trained_on)} classes ({_some(trained_on)}); "
+            f"{source.name} has {len(source.classes)} ({_some(source.classes)})"
+        )
+
+
+def _some(classes: Iterable[str]) -> str:
+    names = list(classes)
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _class_accuracy(classes: Iterable[str], confusion: np.ndarray) -> dict[str, float | None]:
+    totals = confusion.sum(axis=1)
+    return {
+        name: float(confusion[label, label] / totals[label]) if totals[label] else None
+        for label, name in enumerate(classes)
+    }
+
+
+def _with_bar(batches: Any, examples: int, split: str, quiet: bool) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    total = -(-examples // BATCH_SIZE)
+    disable = quiet or not console.is_terminal
+    yield from track(batches, f"evaluating on {split}", total=total, console=console, disable=disable)

@@ -1,0 +1,220 @@
+"""A report as text, as CSV, and as one page that needs no other file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+
+from kzoo.evaluation.page import page
+from kzoo.evaluation.pictures import fusion_weights_picture, history_picture
+from kzoo.evaluation.results import Ordering, Report, Row
+from kzoo.evaluation.statistics import Interval
+from kzoo.files import write_atomic
+
+VERSIONS = ("kzoo", "tensorflow", "keras", "numpy", "python", "machine", "commit")
+TEXT_WIDTH = 110
+OTHER_DATA = (
+    "The thesis has no numbers on this data; its errors on other data stand beside, for their order only."
+)
+READING = (
+    (
+        "Error of the final weights on the test split, in percent: the thesis too takes the last iteration. "
+        "Validation errors and best epochs play no part."
+    ),
+    (
+        "Intervals are Student's, over seeds; differences are paired by seed. They say how much training "
+        "varies, not how much another test split would. They are not corrected for the number of pairs."
+    ),
+    (
+        "An order held (failed) if the whole interval of the difference lies below (above) 0, else it is "
+        "undecided."
+    ),
+)
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write PATH.csv (a line a run), PATH-summary.csv, PATH.txt, PATH.html and its pictures as
+    PATH-figure-*.png, and print the tables on standard output.
+    """
+    write_atomic(path.with_name(f"{path.name}.csv"), csv_text(run_lines(report)))
+    write_atomic(path.with_name(f"{path.name}-summary.csv"), csv_text(summary_lines(report)))
+    text = io.StringIO()
+    Console(file=text, width=TEXT_WIDTH).print(rendered(report))
+    write_atomic(path.with_name(f"{path.name}.txt"), _without_trailing_blanks(text.getvalue()))
+    drawn = pictures(report)
+    for title, png in drawn.items():
+        write_atomic(
+            path.with_name(f"{path.name}-{title.split(':')[0].lower().replace(' ', '-')}.png"),
+            png,
+        )
+    write_atomic(
+        path.with_name(f"{path.name}.html"),
+        page(report, sections(report), notes(report), drawn),
+    )
+    console = Console()
+    console.print(rendered(report), width=max(TEXT_WIDTH, console.width))
+
+
+def run_lines(report: Report) -> list[dict[str, Any]]:
+    """Return one line a run, with all that says what it was made of."""
+    return [
+        {
+            "table": report.table.table,
+            "data": report.data,
+            "system": run.system,
+            "seed": run.seed,
+            **{name: f"{value:.6g}" for name, value in run.evaluation.metrics.items()},
+            "split": run.evaluation.split,
+            "weights": run.evaluation.weights,
+            "examples": run.evaluation.examples,
+            "steps": run.steps,
+            "recipe": run.recipe_name,
+            "recipe_sha256": run.recipe_sha256,
+            "data_fingerprint": run.evaluation.fingerprint,
+            "weights_sha256": run.evaluation.weights_sha256,
+            **{name: run.environment.get(name, "") for name in VERSIONS},
+        }
+        for run in report.runs
+    ]
+
+
+def summary_lines(report: Report) -> list[dict[str, Any]]:
+    """Return one line a row: mean and interval, difference to the baseline, the thesis's numbers."""
+    return [
+        {
+            "table": report.table.table,
+            "data": report.data,
+            "system": row.system,
+            "runs": len(row.seeds),
+            **_interval_columns(report.table.metric, row.error),
+            "baseline": row.baseline or "",
+            **_interval_columns("difference", row.difference),
+            **{f"thesis {one.column}": one.value for one in row.published},
+        }
+        for row in report.rows
+    ]
+
+
+def csv_text(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return lines as CSV with a heading; columns in the order in which they first appear."""
+    text = io.StringIO(newline="")
+    columns = list(dict.fromkeys(name for line in lines for name in line))
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def sections(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Return the printed tables as (title, headings, cells): the rows, then the orderings."""
+    columns = list(dict.fromkeys(one.column for row in report.rows for one in row.published))
+    headings = ["system", "runs", "error %", "95 % interval", "to baseline", "95 % interval"]
+    headings += [f"thesis {column}" for column in columns]
+    found = [
+        (
+            f"Table {report.table.table} on {report.data}",
+            headings,
+            [_row(row, columns) for row in report.rows],
+        )
+    ]
+    if report.orderings:
+        found.append(
+            (
+                "Does the thesis's order hold here?",
+                ["thesis finds", "pairs", "mean difference", "95 % interval", "here"],
+                [_ordering(one) for one in report.orderings],
+            )
+        )
+    return found
+
+
+def notes(report: Report) -> list[str]:
+    """Return what a reader must know to read the numbers."""
+    made_of = (
+        f"{report.table.title}. Data: {report.data}, {report.test_examples} test examples, fingerprint "
+        f"{report.fingerprint[:16]}. The commonest class alone: {report.majority_error_percent:.2f} % error."
+    )
+    on_this_data = any(one.data == report.data for row in report.rows for one in row.published)
+    elsewhere = [] if on_this_data else [OTHER_DATA]
+    failed = [f"FAILED, not in the table: {failure}" for failure in report.failures]
+    return [made_of, *elsewhere, *READING, *failed]
+
+
+def rendered(report: Report) -> Group:
+    """Return the tables and notes for a rich console."""
+    tables = []
+    for title, headings, cells in sections(report):
+        table = Table(*headings, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        for line in cells:
+            table.add_row(*line)
+        tables.append(table)
+    return Group(*tables, *notes(report))
+
+
+def pictures(report: Report) -> dict[str, bytes]:
+    """Return title to PNG: figure 2.8 where runs have fusion weights, figure 2.7 of each baseline's group."""
+    folders: dict[str, list[Path]] = {}
+    for run in report.runs:
+        folders.setdefault(run.system, []).append(run.folder)
+    found = {}
+    with_weights = {name: paths for name, paths in folders.items() if _has_weights(paths)}
+    if with_weights:
+        found["Figure 2.8: fusion weights during training"] = fusion_weights_picture(with_weights)
+    groups: dict[str, dict[str, list[Path]]] = {}
+    for name, paths in folders.items():
+        groups.setdefault(report.table.baselines.get(name, name), {})[name] = paths
+    for baseline, members in groups.items():
+        found[f"Figure 2.7 {baseline}: training loss and validation error"] = history_picture(members)
+    return found
+
+
+def _has_weights(folders: Iterable[Path]) -> bool:
+    return all((folder / "fusion_weights.csv").is_file() for folder in folders)
+
+
+def _interval_columns(name: str, interval: Interval | None) -> dict[str, str]:
+    values = (interval.value, interval.low, interval.high) if interval else (math.nan,) * 3
+    return {
+        column: "" if math.isnan(value) else f"{value:.4f}"
+        for column, value in zip((name, f"{name}_low", f"{name}_high"), values, strict=True)
+    }
+
+
+def _row(row: Row, columns: Sequence[str]) -> list[str]:
+    published = {one.column: f"{one.value:.2f}" for one in row.published}
+    return [
+        row.system,
+        str(len(row.seeds)),
+        *_cells(row.error, sign=False),
+        *_cells(row.difference, sign=True),
+        *(published.get(column, "") for column in columns),
+    ]
+
+
+def _ordering(one: Ordering) -> list[str]:
+    return [
+        f"{one.better} < {one.worse}",
+        str(one.seeds),
+        *_cells(one.difference, sign=True),
+        one.verdict,
+    ]
+
+
+def _cells(interval: Interval | None, *, sign: bool) -> tuple[str, str]:
+    if interval is None:
+        return "", ""
+    spec = "+.2f" if sign else ".2f"
+    bounds = "" if math.isnan(interval.low) else f"{interval.low:{spec}} to {interval.high:{spec}}"
+    return f"{interval.value:{spec}}", bounds
+
+
+def _without_trailing_blanks(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

@@ -1,0 +1,310 @@
+"""Train what is missing of one of the thesis's tables, evaluate it, and print it beside the thesis's.
+
+Every run lies in RUNS/table-TABLE/DATA/SYSTEM/seed-N; what is finished is kept, what was interrupted is
+resumed. Only the test error of the final weights enters a table: the thesis reports the last iteration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from kzoo import registry
+from kzoo.data.sources import DataSource, open_source
+from kzoo.errors import KzooError, RunError, UsageError
+from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
+from kzoo.evaluation.processes import Failure, Job, held_alone, run_jobs
+from kzoo.evaluation.report import write_report
+from kzoo.evaluation.results import Report, RunResult, summarize
+from kzoo.evaluation.tables import TableDefinition, find_table
+from kzoo.recipe import Recipe
+from kzoo.training.run_folder import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One cell of a table for one seed: what is trained, how, and where it lies."""
+
+    system: str
+    seed: int
+    recipe_name: str
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """For messages, as "cfn_a seed 3"."""
+        return f"{self.system} seed {self.seed}"
+
+    def steps(self, source: DataSource) -> int:
+        """Return the training steps of the whole run."""
+        examples = source.splits[self.recipe.data.train_split].examples
+        return self.epochs(source) * self.recipe.steps_per_epoch(examples)
+
+    def epochs(self, source: DataSource) -> int:
+        """Return the epochs, and so the rows of history.csv, of the whole run."""
+        examples = source.splits[self.recipe.data.train_split].examples
+        return -(-self.recipe.total_steps(examples) // self.recipe.steps_per_epoch(examples))
+
+    def epochs_done(self) -> int:
+        """Return the epochs trained so far, by history.csv."""
+        history = self.folder / "history.csv"
+        return max(0, history.read_bytes().count(b"\n") - 1) if history.is_file() else 0
+
+
+def reproduce(
+    table: str,
+    data: str,
+    *,
+    seeds: int = 5,
+    runs_folder: Path = Path("runs"),
+    results_folder: Path = Path("results"),
+    rows: str | None = None,
+    jobs: int = 1,
+    overrides: Sequence[str] = (),
+    quiet: bool = False,
+) -> Report:
+    """Train what is missing of a table, evaluate it, write results/table-TABLE-DATA*, and print the table.
+
+    Args:
+        table: "2.2" or "table-2.2".
+        data: a data set, or a folder of images.
+        seeds: runs a row, with the seeds 0 to seeds - 1.
+        runs_folder, results_folder: where the runs and the results go.
+        rows: shell pattern of the rows, as "*_a"; all of them for None.
+        jobs: trainings at once, each in a process of its own.
+        overrides: of every recipe, as "epochs=10".
+        quiet: no progress bar.
+
+    Raises:
+        UnknownNameError, UsageError, DataError: for a table, rows, overrides or data that are not there.
+        RunError: after the others have been trained and the results written, naming each run that failed
+            or cannot be read; at once if another process trains into the same folder.
+    """
+    if seeds < 1 or jobs < 1:
+        raise UsageError(f"seeds and jobs must be 1 or more; received seeds={seeds}, jobs={jobs}")
+    definition = find_table(table)
+    systems = definition.select(rows)
+    size = max(max(registry.find(name).image_size) for name in systems)
+    source = open_source(data, image_size_hint=size)
+    folder = runs_folder / f"table-{definition.table}" / slug(data)
+    planned = [
+        _plan(definition, name, seed, source, folder, overrides) for seed in range(seeds) for name in systems
+    ]
+    with held_alone(folder):
+        failures = _train_missing(planned, source, folder, jobs, quiet)
+        found, unreadable = _collect(planned, source, failures)
+    failures = [*failures, *unreadable]
+    report = summarize(
+        definition,
+        source,
+        systems,
+        found,
+        [f"{one.name} {one.reason}" for one in failures],
+    )
+    write_report(report, results_folder / f"table-{definition.table}-{slug(data)}")
+    if failures:
+        raise RunError(
+            f"{len(failures)} of {len(planned)} runs failed; the same command tries them again:\n"
+            + "\n".join(f"  {one.name} {one.reason}" for one in failures)
+        )
+    return report
+
+
+def slug(data: str) -> str:
+    """Return a data set's name, or the last part of a folder's path, as part of a file name."""
+    name = data if data.startswith("house/") else Path(data).name
+    return name.replace("/", "-").replace(":", "-")
+
+
+def _plan(
+    table: TableDefinition,
+    name: str,
+    seed: int,
+    source: DataSource,
+    folder: Path,
+    overrides: Sequence[str],
+) -> PlannedRun:
+    system = registry.find(name)
+    if source.name in table.recipes:
+        recipe_name = table.recipes[source.name]
+        recipe = system.recipe(recipe_name)
+    else:
+        recipe_name, recipe = system.recipe_for(source.name)
+    if recipe.data.validation_split not in source.splits:
+        recipe = recipe.override(["data.validation_split=null"])
+    recipe = recipe.override([*overrides, f"seed={seed}"])
+    return PlannedRun(
+        system=name,
+        seed=seed,
+        recipe_name=recipe_name,
+        recipe=recipe,
+        folder=folder / name / f"seed-{seed}",
+    )
+
+
+def _train_missing(
+    planned: Sequence[PlannedRun],
+    source: DataSource,
+    folder: Path,
+    jobs: int,
+    quiet: bool,
+) -> list[Failure]:
+    console = Console(stderr=True)
+    missing = [one for one in planned if not (one.folder / "final.keras").is_file()]
+    if not missing:
+        console.print(f"All {len(planned)} runs are trained.")
+        return []
+    console.print(
+        f"{len(missing)} of {len(planned)} runs are to be trained; timing a few steps of each row ..."
+    )
+    console.print(_estimate(missing, source, folder, jobs), soft_wrap=True)
+    with _Bar(console, missing, len(planned), source, quiet) as bar:
+        return run_jobs([_job(one) for one in missing], jobs, bar.update)
+
+
+def _job(one: PlannedRun) -> Job:
+    task = {
+        "action": "train",
+        "system": one.system,
+        "recipe_name": one.recipe_name,
+        "recipe": one.recipe.model_dump(mode="json"),
+        "folder": str(one.folder),
+    }
+    return Job(name=one.name, task=task, log=one.folder.with_suffix(".log"))
+
+
+def _estimate(missing: Sequence[PlannedRun], source: DataSource, folder: Path, jobs: int) -> str:
+    """Time a step of each row in a process like those that train, and say how long all will take."""
+    recipes = {one.system: one.recipe.model_dump(mode="json") for one in missing}
+    with tempfile.TemporaryDirectory() as scratch:
+        times = Path(scratch) / "seconds.json"
+        task = {"action": "time", "recipes": recipes, "file": str(times)}
+        failures = run_jobs([Job(name="timing", task=task, log=folder / "timing.log")], at_once=jobs)
+        if failures:
+            return f"No estimate: the timing {failures[0].reason}. Runs: {folder}"
+        seconds = json.loads(times.read_text(encoding="utf-8"))
+    left = sum(
+        seconds[one.system] * one.steps(source) * max(0, 1 - one.epochs_done() / one.epochs(source))
+        for one in missing
+    )
+    hours = left / min(jobs, len(missing)) / 3600
+    return f"Training will take {_duration(hours)}, {jobs} at once. Runs: {folder}"
+
+
+def _duration(hours: float) -> str:
+    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(1, round(60 * hours))} minutes"
+
+
+class _Bar:
+    """One bar over the epochs of all missing runs, on standard error."""
+
+    def __init__(
+        self,
+        console: Console,
+        missing: Sequence[PlannedRun],
+        total: int,
+        source: DataSource,
+        quiet: bool,
+    ) -> None:
+        self.missing = missing
+        self.total = total
+        self.source = source
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+        )
+        self.task = self.progress.add_task("", total=sum(one.epochs(source) for one in missing))
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def update(self, running: list[str]) -> None:
+        """Show how many runs are done and which are running."""
+        finished = sum((one.folder / "final.keras").is_file() for one in self.missing)
+        done = self.total - len(self.missing) + finished
+        epochs = sum(min(one.epochs_done(), one.epochs(self.source)) for one in self.missing)
+        text = f"{done} of {self.total} runs; {', '.join(running)}"
+        self.progress.update(self.task, description=text, completed=epochs)
+
+
+def _collect(
+    planned: Sequence[PlannedRun], source: DataSource, failures: Sequence[Failure]
+) -> tuple[list[RunResult], list[Failure]]:
+    """Return the results of the runs that did not fail, evaluating what is trained but not evaluated."""
+    failed = {one.name for one in failures}
+    found, unreadable = [], []
+    for one in planned:
+        if one.name in failed:
+            continue
+        try:
+            found.append(_result(one, source))
+        except KzooError as error:
+            unreadable.append(Failure(one.name, f"cannot be used: {error}"))
+    return found, unreadable
+
+
+def _result(one: PlannedRun, source: DataSource) -> RunResult:
+    run = Run.open(one.folder)
+    _require_same(one, run, source)
+    split = one.recipe.data.test_split
+    evaluation = read_evaluation(run, source.fingerprint, split) or evaluate_run(run, source, split)
+    return RunResult(
+        system=one.system,
+        seed=one.seed,
+        folder=one.folder,
+        evaluation=evaluation,
+        steps=one.steps(source),
+        recipe_name=one.recipe_name,
+        recipe_sha256=_recipe_sha256(one.recipe),
+        environment=run.description.environment,
+    )
+
+
+def _require_same(one: PlannedRun, run: Run, source: DataSource) -> None:
+    asked_for = dataclasses.replace(
+        run.description,
+        model=one.system,
+        recipe=one.recipe,
+        data={
+            **run.description.data,
+            "name": source.name,
+            "fingerprint": source.fingerprint,
+        },
+        precision="float32",
+        origin=None,
+    )
+    differences = run.description.differences(asked_for)
+    if differences:
+        raise RunError(f"{one.folder} holds another run (there, asked for): " + "; ".join(differences[:8]))
+
+
+def _recipe_sha256(recipe: Recipe) -> str:
+    """Hash what the runs of one row have in common: the recipe without seed and description."""
+    content: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seed", "description"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""What one process of `reproduce` does: train and evaluate one run, or time the steps of several.
+
+`python -m kzoo.evaluation.worker TASK`, with the task as JSON. The process ends when its standard input
+does, so that it never outlives the process that started it, however that one ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kzoo.errors import KzooError
+
+if TYPE_CHECKING:
+    from kzoo.data.sources import DataSource
+
+WARM_UP_STEPS = 2
+TIMED_STEPS = 3
+
+
+def train_and_evaluate(task: dict[str, Any]) -> None:
+    """Train or resume the run of `task` and evaluate its final weights on the recipe's test split."""
+    from kzoo import registry
+    from kzoo.evaluation.evaluate import evaluate_run
+    from kzoo.recipe import Recipe
+    from kzoo.training.strategy import make_strategy
+    from kzoo.training.train import Training, train
+
+    strategy = make_strategy("single")
+    system, recipe = (
+        registry.find(task["system"]),
+        Recipe.model_validate(task["recipe"]),
+    )
+    source = _open(recipe, system.image_size)
+    training = Training(
+        system=system,
+        recipe_name=task["recipe_name"],
+        recipe=recipe,
+        source=source,
+        out=Path(task["folder"]),
+        strategy=strategy,
+        quiet=True,
+    )
+    evaluate_run(train(training), source, recipe.data.test_split, "final")
+
+
+def time_steps(task: dict[str, Any]) -> None:
+    """Write the seconds of one training step of each system in `task` to its file, as JSON."""
+    import keras
+
+    from kzoo import registry
+    from kzoo.data.pipeline import Examples, training_batches
+    from kzoo.files import write_atomic
+    from kzoo.recipe import Recipe
+    from kzoo.training.optimizers import make_optimizer
+
+    seconds = {}
+    for name, content in task["recipes"].items():
+        system, recipe = registry.find(name), Recipe.model_validate(content)
+        source = _open(recipe, system.image_size)
+        examples = Examples.of(source.arrays(recipe.data.train_split, image_size=system.image_size))
+        model = system.build(**{"classes": len(source.classes), **recipe.options})
+        model.compile(
+            optimizer=make_optimizer(recipe, len(examples), [layer.name for layer in model.layers]),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        batches = training_batches(
+            examples,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            normalization=recipe.pipeline.normalization,
+            augmentation=recipe.pipeline.augmentation,
+            padding=recipe.pipeline.padding,
+        )
+        for step, (image, label) in enumerate(batches.take(WARM_UP_STEPS + TIMED_STEPS)):
+            if step == WARM_UP_STEPS:
+                begin = time.perf_counter()
+            model.train_on_batch(image, label)
+        seconds[name] = (time.perf_counter() - begin) / TIMED_STEPS
+        keras.backend.clear_session()
+    write_atomic(Path(task["file"]), json.dumps(seconds) + "\n")
+
+
+def _open(recipe: Any, image_size: tuple[int, int]) -> DataSource:
+    from kzoo.data.sources import open_source
+
+    return open_source(recipe.data.name, image_size_hint=max(image_size))
+
+
+def _end_with_standard_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os._exit(1)
+
+
+ACTIONS = {"train": train_and_evaluate, "time": time_steps}
+
+
+def main() -> int:
+    """Do the task of the command line; an error of kzoo's own is its message and its exit code."""
+    threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    task = json.loads(sys.argv[1])
+    try:
+        ACTIONS[task["action"]](task)
+    except KzooError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The thesis's measures, as functions of labels and scores."""
