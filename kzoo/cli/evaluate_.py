@@ -56,13 +56,6 @@ def _print(content: dict[str, Any]) -> None:
         table.add_row(name, f"{value:.4f}")
     low, high = content["accuracy_interval"]
     table.add_row("accuracy, 95 % interval", f"{low:.4f} to {high:.4f}")
-    table.add_row("majority accuracy", f"{_majority(content['confusion']):.4f}")
     for name, value in content["class_accuracy"].items():
         table.add_row(f"  accuracy of {name}", "no examples" if value is None else f"{value:.4f}")
     Console().print(table)
-
-
-def _majority(confusion: list[list[int]]) -> float:
-    """Return the accuracy of always naming the class that the split has most of."""
-    counts = [sum(row) for row in confusion]
-    return max(counts) / sum(counts)

@@ -45,9 +45,9 @@ def serve(
     from kzoo.serving import ServerConfig, run
 
     def announce(line: str) -> None:
-        typer.echo(line)
         if port_file is not None:
             write_atomic(port_file, line.rsplit(":", 1)[1] + "\n")
+        typer.echo(line)
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if port_file is not None:
