@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import PIL.Image
 import pytest
-from conftest import CLASSES, SIZE, png
+from serving_helpers import CLASSES, SIZE, png
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from kzoo.errors import DataError, KzooError, ServingError, UsageError
@@ -25,7 +25,7 @@ from kzoo.serving.errors import (
     NotFoundError,
     UnavailableError,
 )
-from kzoo.serving.images import encode_images
+from kzoo.serving.images import Image, encode_images
 
 
 def pixels_of(encoded: bytes) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_classify_takes_paths_bytes_and_arrays_alike(
 ) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(png(1, (13, 17)))
-    images = [path, str(path), path.read_bytes(), pixels_of(path.read_bytes())]
+    images: list[Image] = [path, str(path), path.read_bytes(), pixels_of(path.read_bytes())]
     answers = client.classify("tiny", images)
     expected = in_process[2].signatures["serving_default"](image_bytes=np.array([png(1, (13, 17))], object))
     for answer in answers:
