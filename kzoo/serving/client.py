@@ -30,7 +30,6 @@ from kzoo.errors import UsageError
 from kzoo.serving.config import MEBIBYTE
 from kzoo.serving.errors import (
     DeadlineExceededError,
-    FailedPreconditionError,
     NotFoundError,
     UnavailableError,
     error_of_status,
@@ -271,11 +270,17 @@ class Client:
     def wait_until_ready(
         self, model: str, *, version: int | None = None, timeout_seconds: float = 60.0
     ) -> VersionStatus:
-        """Wait until a version of a model is available, be the server still starting, and return its status.
+        """Wait until a model is available, be the server still starting, and return that version's status.
+
+        Args:
+            model: its name.
+            version: the one to wait for, which need not be there yet; any by default.
+            timeout_seconds: how long.
 
         Raises:
-            DeadlineExceededError: if it is not in time; the message says how it stands.
-            CallError: as `predict`, but for a server or a model that may still come.
+            NotFoundError: if the server does not have the model; with a `version`, it may still come.
+            DeadlineExceededError: if it is not available in time; the message says how it stands.
+            CallError: as `predict`.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
@@ -286,7 +291,9 @@ class Client:
                     if status.state == "AVAILABLE":
                         return status
                 found = ", ".join(f"version {s.version} {s.state} {s.error}".rstrip() for s in statuses)
-            except (UnavailableError, NotFoundError, FailedPreconditionError, DeadlineExceededError) as error:
+            except (UnavailableError, DeadlineExceededError, NotFoundError) as error:
+                if version is None and isinstance(error, NotFoundError):
+                    raise
                 found = str(error)
             if time.monotonic() + POLL_SECONDS > deadline:
                 raise DeadlineExceededError(

@@ -161,7 +161,7 @@ def _bind(server: grpc.Server, host: str, port: int) -> int:
     """
     address = _join(host, port)
     try:
-        return server.add_insecure_port(address)
+        return int(server.add_insecure_port(address))
     except RuntimeError as error:
         raise ServingError(f"cannot listen on {address}: {_reason_not_to_bind(host, port)}") from error
 

@@ -121,11 +121,16 @@ def graph_runner(function: Any) -> Runner:
     def run(arrays: Arrays) -> Arrays:
         try:
             outputs = function(**{name: tf.constant(array) for name, array in arrays.items()})
-            return {name: value.numpy() for name, value in outputs.items()}
+            return {name: _to_numpy(value) for name, value in outputs.items()}
         except tf.errors.OpError as error:
             raise _call_error(error) from error
 
     return run
+
+
+def _to_numpy(tensor: tf.Tensor) -> np.ndarray:
+    """Return an array whatever the rank: of a scalar, TensorFlow itself makes a number or `bytes`."""
+    return np.asarray(tensor.numpy(), tensor.dtype.as_numpy_dtype)
 
 
 def _call_error(error: tf.errors.OpError) -> CallError:

@@ -189,7 +189,7 @@ def _from_values(proto: tensor_pb2.TensorProto, dtype: np.dtype[Any]) -> np.ndar
     name, stored = _FIELD_OF[proto.dtype]
     try:
         values = np.array(getattr(proto, name), dtype if stored is None else stored)
-        return values if stored is None else values.view(dtype)
+        return values.view(dtype)
     except (OverflowError, ValueError) as error:
         raise InvalidArgumentError(f"the values in {name} are no {dtype.name} tensor: {error}") from error
 
