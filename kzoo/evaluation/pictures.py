@@ -117,16 +117,16 @@ def top_activations_picture(model: keras.Model, images: np.ndarray, normalizatio
     branches += [name for name in ("main_conv",) if name in names]
     if not branches:
         raise UsageError(f"{model.name} has no layer side_*_conv or main_conv")
-    inner = keras.Model(model.input, [model.get_layer(name).output for name in branches])
+    inner = keras.Model(model.input, {name: model.get_layer(name).output for name in branches})
     outputs = inner(normalize(images, normalization), training=False)
-    maps = [keras.ops.convert_to_numpy(one) for one in outputs]
+    maps = {name: keras.ops.convert_to_numpy(outputs[name]) for name in branches}
 
     columns = 1 + MAPS * len(branches)
     figure = Figure(figsize=(1.05 * columns, 1.3 * len(images) + 0.4), layout="constrained")
     panels = figure.subplots(len(images), columns, squeeze=False)
     for row, image in enumerate(images):
         panels[row, 0].imshow(image)
-        for number, (name, activations) in enumerate(zip(branches, maps, strict=True)):
+        for number, (name, activations) in enumerate(maps.items()):
             first = 1 + MAPS * number
             _draw_top_maps(panels[row, first : first + MAPS], activations[row])
             if row == 0:

@@ -49,7 +49,7 @@ def test_tables_are_averaged_over_the_epochs_that_all_have(tmp_path: Path) -> No
 def test_a_panel_a_system_two_a_row(tmp_path: Path) -> None:
     run = written(tmp_path / "1", "fusion_weights.csv", FUSION + "0,.5,0,.5,0\n1,.6,.1,.4,.2\n")
     one, two, three = (
-        opened(fusion_weights_picture(dict.fromkeys(names, [run]))) for names in ("a", "ab", "abc")
+        opened(fusion_weights_picture({name: [run] for name in names})) for names in ("a", "ab", "abc")
     )
     assert two.width == 2 * one.width
     assert (three.width, three.height) == (two.width, 2 * two.height)
