@@ -37,11 +37,11 @@ def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
     columns = min(PANELS_A_ROW, len(runs))
     rows = -(-len(runs) // columns)
     figure = Figure(figsize=(5.2 * columns, 4.0 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
     for panel in panels[len(runs) :]:
         panel.set_axis_off()
     for panel, (title, folders) in zip(panels, runs.items(), strict=False):
-        table = _averaged([folder / "fusion_weights.csv" for folder in folders])
+        table = averaged([folder / "fusion_weights.csv" for folder in folders])
         branches = sum(name.endswith("_mean") for name in table)
         for number in range(1, branches + 1):
             mean, deviation = (
@@ -72,7 +72,7 @@ def history_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
     Raises:
         RunError: for a folder without a readable history.csv.
     """
-    tables = {name: _averaged([folder / "history.csv" for folder in paths]) for name, paths in runs.items()}
+    tables = {name: averaged([folder / "history.csv" for folder in paths]) for name, paths in runs.items()}
     validated = all("val_accuracy" in table for table in tables.values())
     figure = Figure(figsize=(5.6 * (1 + validated), 4.0), layout="constrained")
     panels = figure.subplots(1, 1 + validated, squeeze=False)[0]
@@ -117,16 +117,16 @@ def top_activations_picture(model: keras.Model, images: np.ndarray, normalizatio
     branches += [name for name in ("main_conv",) if name in names]
     if not branches:
         raise UsageError(f"{model.name} has no layer side_*_conv or main_conv")
-    inner = keras.Model(model.input, [model.get_layer(name).output for name in branches])
+    inner = keras.Model(model.input, {name: model.get_layer(name).output for name in branches})
     outputs = inner(normalize(images, normalization), training=False)
-    maps = [keras.ops.convert_to_numpy(one) for one in outputs]
+    maps = {name: keras.ops.convert_to_numpy(outputs[name]) for name in branches}
 
     columns = 1 + MAPS * len(branches)
     figure = Figure(figsize=(1.05 * columns, 1.3 * len(images) + 0.4), layout="constrained")
     panels = figure.subplots(len(images), columns, squeeze=False)
     for row, image in enumerate(images):
         panels[row, 0].imshow(image)
-        for number, (name, activations) in enumerate(zip(branches, maps, strict=True)):
+        for number, (name, activations) in enumerate(maps.items()):
             first = 1 + MAPS * number
             _draw_top_maps(panels[row, first : first + MAPS], activations[row])
             if row == 0:
@@ -152,6 +152,18 @@ def top_channels(activations: np.ndarray, count: int) -> list[tuple[int, float]]
     return [(int(channel), float(means[channel])) for channel in order]
 
 
+def averaged(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Average CSV tables of one row an epoch, over the epochs and columns that all of them have.
+
+    Raises:
+        RunError: for a table that is missing, empty, or holds anything but numbers.
+    """
+    tables = [_read(path) for path in paths]
+    columns = [name for name in tables[0] if all(name in table for table in tables)]
+    length = min(len(table["epoch"]) for table in tables)
+    return {name: np.mean([table[name][:length] for table in tables], axis=0) for name in columns}
+
+
 def _finish_curves(panel: Axes) -> None:
     panel.set_xlabel("epoch")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -163,14 +175,6 @@ def _draw_top_maps(panels: Iterable[Axes], activations: np.ndarray) -> None:
     for panel, (channel, mean) in zip(panels, top_channels(activations, MAPS), strict=False):
         panel.imshow(activations[:, :, channel], cmap="magma", vmin=0)
         panel.set_title(f"{channel}: {mean:.2f}", fontsize=8)
-
-
-def _averaged(paths: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Average tables of one row an epoch over the epochs that all of them have."""
-    tables = [_read(path) for path in paths]
-    columns = [name for name in tables[0] if all(name in table for table in tables)]
-    length = min(len(table["epoch"]) for table in tables)
-    return {name: np.mean([table[name][:length] for table in tables], axis=0) for name in columns}
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -35,6 +35,8 @@ from kzoo.evaluation.tables import TableDefinition, find_table
 from kzoo.recipe import Recipe
 from kzoo.training.run_folder import Run
 
+SPEED_OVER_SECONDS = 1800
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
@@ -208,7 +210,10 @@ def _estimate(missing: Sequence[PlannedRun], source: DataSource, folder: Path, j
 
 
 def _duration(hours: float) -> str:
-    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(1, round(60 * hours))} minutes"
+    if hours >= 1:
+        return f"about {hours:.1f} hours"
+    minutes = max(1, round(60 * hours))
+    return f"about {minutes} minute{'s' if minutes > 1 else ''}"
 
 
 class _Bar:
@@ -234,6 +239,8 @@ class _Bar:
             TimeRemainingColumn(),
             console=console,
             disable=quiet or not console.is_terminal,
+            refresh_per_second=2,
+            speed_estimate_period=SPEED_OVER_SECONDS,
         )
         self.task = self.progress.add_task("", total=sum(one.epochs(source) for one in missing))
 

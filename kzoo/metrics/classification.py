@@ -121,7 +121,7 @@ def measures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(model: keras.Model, batches: Iterable[Any]) -> dict[str, float]:
-    """Return the `measures` of a model whose outputs are logits, over batches of (normalised image, label)."""
+    """Return the `measures` of a model with logits as outputs, over batches of (normalised image, label)."""
     return measures(*labels_and_logits(model, batches))
 
 
