@@ -10,7 +10,9 @@ Makes .venv at the repository root: the locked packages of requirements/, TFX in
 editable. It takes a minute or a few, about 4 GB of disk and as much for the installer's cache. Run again,
 it ends at once where nothing has changed, and begins anew where it was interrupted.
 
-needs: Linux on x86_64, glibc 2.34 or newer (Debian 12, Ubuntu 22.04), Python 3.11 with venv
+needs: Linux on x86_64, glibc 2.34 or newer (Debian 12, Ubuntu 22.04), Python 3.11 with venv and headers, and a
+       C++ compiler, for one of TFX's dependencies comes as source only. On Debian 12:
+       apt install python3.11 python3.11-venv python3.11-dev g++
 
   PYTHON=/path/to/python3.11   the Python to use (default: python3.11, or python3 where it is 3.11)
 
@@ -28,6 +30,7 @@ esac
 cd "$(dirname "$0")/.."
 root=$PWD
 stamp=.venv/.kzoo-setup
+parts=(tools/setup.sh tools/uv.sh tools/relabel_manylinux.py)
 lowest_glibc=2.34   # what the relabelled modules need
 tfx_glibc=2.39      # what TFX's wheels are tagged with
 
@@ -36,7 +39,7 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 wanted_state() {
-    { printf '%s\n' "$root"; cat requirements/*.txt pyproject.toml tools/setup.sh tools/relabel_manylinux.py; } |
+    { printf '%s\n' "$root"; cat requirements/*.txt pyproject.toml "${parts[@]}"; } |
         sha256sum | cut -d ' ' -f 1
 }
 
@@ -56,7 +59,7 @@ find_python() {
         fi
     done
     fail "no Python 3.11 found (python3 is $(python3 -V 2>&1 || true)); TFX has no wheels for newer ones" \
-        "install it (Debian 12: apt install python3.11 python3.11-venv), or name it: PYTHON=/path/to/python3.11"
+        "install it (Debian 12: apt install python3.11 python3.11-venv python3.11-dev), or name it: PYTHON=..."
 }
 
 make_environment() {
@@ -64,6 +67,10 @@ make_environment() {
     python=$(find_python)
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$python cannot make virtual environments: install its venv module (apt install python3.11-venv)"
+    "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
+        fail "$python is without its C headers: install them (apt install python3.11-dev)"
+    command -v "${CXX:-c++}" >/dev/null || fail "no C++ compiler found: install one (apt install g++)"
     say "making .venv with $("$python" -V) ($python)"
     mkdir -p .venv
     echo unfinished >"$stamp"
@@ -76,33 +83,7 @@ environment_works() {
     is_python311 .venv/bin/python && grep -qF -- "$root/.venv" .venv/bin/activate
 }
 
-pip_setting() {
-    local settings section value
-    settings=$(.venv/bin/python -m pip config list)
-    for section in :env: install global; do
-        value=$(sed -n "s/^$section\.$1='\(.*\)'$/\1/p" <<<"$settings" | sed 's/\\n/ /g; s/^ *//; s/ *$//')
-        [ -z "$value" ] || break
-    done
-    printf '%s' "$value"
-}
-
-# uv reads no pip settings: hand them over where they are set and uv has none of its own.
-hand_over() {
-    local variable=$1 value
-    value=$(pip_setting "$2")
-    [ -n "${!variable-}" ] || [ -z "$value" ] || export "$variable=${value// /$3}"
-}
-
-configure_uv() {
-    hand_over UV_DEFAULT_INDEX index-url ' '
-    hand_over UV_INDEX extra-index-url ' '
-    hand_over UV_FIND_LINKS find-links ','
-    hand_over SSL_CERT_FILE cert ' '
-    export UV_INDEX_STRATEGY=${UV_INDEX_STRATEGY-unsafe-best-match} # search all indexes as pip does; hashes decide
-    export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT-180}
-}
-
-uv_install() { .venv/bin/uv pip install --python .venv/bin/python --compile-bytecode "$@"; }
+uv_install() { bash tools/uv.sh pip install --python .venv/bin/python --compile-bytecode "$@"; }
 
 relabel_tfx() {
     local packages
@@ -140,7 +121,6 @@ fi
 
 say "installing uv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-configure_uv
 
 platform=()
 if ! at_least "$glibc" "$tfx_glibc"; then
