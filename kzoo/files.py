@@ -36,8 +36,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
+        Path(aside).chmod(0o644)
+        Path(aside).replace(path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
@@ -61,7 +61,7 @@ def folder_written_aside(target: Path) -> Iterator[Path]:
         aside.chmod(0o755)
         yield aside
         try:
-            os.rename(aside, target)
+            aside.rename(target)
         except OSError as error:
             raise KzooError(f"{target} appeared while it was being written") from error
     finally:

@@ -52,7 +52,7 @@ class Optimizer(_Section):
 
 
 class Schedule(_Section):
-    """How the learning rate goes on from `optimizer.learning_rate`; times in the unit of the recipe's length."""
+    """How the rate goes on from `optimizer.learning_rate`; times in the unit of the recipe's length."""
 
     kind: Literal["constant", "piecewise", "cosine"] = "constant"
     boundaries: tuple[float, ...] = Field(default=(), description="when a piecewise rate falls")

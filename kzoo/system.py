@@ -117,7 +117,7 @@ class System:
         return self.recipes[name]
 
     def recipe_for(self, data: str) -> tuple[str, Recipe]:
-        """Return the name and the first recipe written for the data set `data`; it need not exist for a folder.
+        """Return the first recipe written for the data set `data`, with its name.
 
         For data that no recipe was written for (a folder, another data set) the last recipe, the short
         one, is returned with its data set replaced and no validation split assumed.

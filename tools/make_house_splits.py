@@ -177,6 +177,7 @@ def make_manifest() -> str:
 
 
 def main() -> int:
+    """Write the manifest, or compare it with the committed one; return the exit code."""
     parser = argparse.ArgumentParser(description="Write the emoji set's manifest: names, hashes, splits.")
     parser.add_argument("--check", action="store_true", help="compare with the committed file, write nothing")
     check = parser.parse_args().check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ def list_models(
     """List the registered models: name, system, parameters, input, recipes."""
     from kzoo import registry
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in registry.names(pattern):
         system = registry.find(name)
         rows.append(

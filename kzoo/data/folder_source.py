@@ -103,8 +103,8 @@ def _list_split_folders(folder: Path) -> dict[str, tuple[LabelledFile, ...]]:
     if "test" not in splits:
         raise DataError(f"{folder} has a folder train but no folder test; expected both")
     files = {split: _list_classes(folder, folder / split) for split in SPLIT_FOLDERS if split in splits}
-    for split in files:
-        missing, extra = set(files["train"]) - set(files[split]), set(files[split]) - set(files["train"])
+    for split, classes in files.items():
+        missing, extra = set(files["train"]) - set(classes), set(classes) - set(files["train"])
         if missing or extra:
             raise DataError(
                 f"{folder / split} has not the classes of {folder / 'train'}: "

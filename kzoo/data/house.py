@@ -29,8 +29,9 @@ class HousePart:
 def open_emoji(
     name: str = "house/emoji", *, build: bool = True, image_size_hint: int | None = None
 ) -> DataSource:
-    """Open the emoji set, building it where absent; its classes are the 8 categories, or, with a name that
-    ends in ":subcategories", the 96 subcategories.
+    """Open the emoji set, building it where absent.
+
+    Its classes are the 8 categories, or, with a name that ends in ":subcategories", the 96 subcategories.
 
     The drawings are kept at 32, 64, 128 and 256 px; what is read is the smallest of these that is no smaller
     than the size asked for, so that images are scaled up only beyond 256 px.

@@ -41,8 +41,10 @@ READING = (
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write PATH.csv (a line a run), PATH-summary.csv, PATH.txt, PATH.html and its pictures as
-    PATH-figure-*.png, and print the tables on standard output.
+    """Write a report's files and print its tables on standard output.
+
+    The files are PATH.csv (a line a run), PATH-summary.csv, PATH.txt, PATH.html, and its pictures as
+    PATH-figure-*.png.
     """
     write_atomic(path.with_name(f"{path.name}.csv"), csv_text(run_lines(report)))
     write_atomic(path.with_name(f"{path.name}-summary.csv"), csv_text(summary_lines(report)))

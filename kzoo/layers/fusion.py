@@ -125,7 +125,7 @@ class LocallyConnectedFusion(BranchFusion):
         self.conditioned_units = conditioned_units
 
     def build(self, input_shape: list[Shape]) -> None:
-        """Create `kernel` (elements..., S, channel_window), `bias` (elements...) and the condition's weights."""
+        """Create `kernel` (elements..., S, channel_window), `bias` (elements...), the condition's weights."""
         super().build(input_shape)
         shape = self._stored_shape()
         window = (self.branches, self.channel_window)

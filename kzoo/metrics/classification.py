@@ -97,8 +97,9 @@ def majority_accuracy(labels: np.ndarray) -> float:
 
 
 def measures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    """Return error_percent, accuracy (0 to 1), loss (nats), majority_accuracy and, for more than five
-    classes, top_5_error_percent.
+    """Return error_percent, accuracy (0 to 1), loss (nats) and majority_accuracy by name.
+
+    For more than five classes there is top_5_error_percent too.
 
     Args:
         labels: class indices, integers (N,).
@@ -121,7 +122,7 @@ def measures(labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(model: keras.Model, batches: Iterable[Any]) -> dict[str, float]:
-    """Return the `measures` of a model with logits as outputs, over batches of (normalised image, label)."""
+    """Return the `measures` of a model that gives logits, over batches of (normalised image, label)."""
     return measures(*labels_and_logits(model, batches))
 
 

@@ -203,7 +203,7 @@ class ModelManager:
             model.set_status(version, "LOADING")
         try:
             servable = load(name, version, folder, max_tensor_bytes=self._config.max_message_bytes)
-        except Exception as error:  # TensorFlow raises anything over a broken SavedModel
+        except Exception as error:  # noqa: BLE001 - TensorFlow raises anything over a broken SavedModel
             logger.error("%s version %d could not be loaded: %s", name, version, error)
             with self._lock:
                 model.failed[version] = before

@@ -51,6 +51,7 @@ def _figure(path: Path, answer: Classification, shown: int) -> str:
     )
     label = escape(f"{path.parent.name}/{path.name}")
     return (
-        f'<figure><figcaption>{label}</figcaption><img alt="{label}" src="data:image/{kind};base64,{encoded}">'
+        f"<figure><figcaption>{label}</figcaption>"
+        f'<img alt="{label}" src="data:image/{kind};base64,{encoded}">'
         f"<ul>{rows}</ul></figure>"
     )

@@ -70,7 +70,8 @@ class StopAtNaN(keras.callbacks.Callback):
             ids = list(self.batch_ids(step))
             shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
             raise TrainingDivergedError(
-                f"the loss became {loss} at step {step} (epoch {self.epoch + 1}, batch {batch + 1}: {shown}); "
+                f"the loss became {loss} at step {step} "
+                f"(epoch {self.epoch + 1}, batch {batch + 1}: {shown}); "
                 "a smaller optimizer.learning_rate or optimizer.clip_norm may help"
             )
 

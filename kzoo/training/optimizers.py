@@ -18,7 +18,7 @@ DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")
 
 
 class _PerWeight(keras.optimizers.Optimizer):
-    """Adds L2 decay of kernels and per-layer learning-rate factors to the Keras optimiser it is mixed into."""
+    """Adds L2 decay of kernels and per-layer rate factors to the Keras optimiser it is mixed into."""
 
     def __init__(
         self, l2: float = 0.0, learning_rate_multipliers: Mapping[str, float] | None = None, **kwargs: Any

@@ -128,7 +128,7 @@ def test_tables_by_name_and_rows_by_pattern() -> None:
     assert table is find_table("2.2")
     assert table.select("*_a") == ("cnn_a", "cnn_sum_a", "cnn_conv_a", "cfn_a")
     assert len(table.select(None)) == 8
-    with pytest.raises(UsageError, match="no row of table 2.2 matches 'vgg'"):
+    with pytest.raises(UsageError, match=r"no row of table 2\.2 matches 'vgg'"):
         table.select("vgg")
     with pytest.raises(UnknownNameError, match=r"did you mean table-2\.2"):
         find_table("table-2.22")

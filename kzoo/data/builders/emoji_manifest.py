@@ -58,6 +58,7 @@ class Manifest:
     sha256: str
 
     def of_split(self, split: str) -> list[Emoji]:
+        """Return the emoji of one split, in the manifest's order."""
         return [emoji for emoji in self.emoji if emoji.split == split]
 
 

@@ -51,6 +51,7 @@ class HouseEmoji(tfds.core.GeneratorBasedBuilder):
 
     @property
     def image_size(self) -> int:
+        """Side of the square drawings, in pixels, from the configuration's name."""
         return int(self.builder_config.name.removesuffix("px"))
 
     def _info(self) -> tfds.core.DatasetInfo:
