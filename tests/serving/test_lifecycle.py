@@ -219,7 +219,7 @@ def test_overload_is_refused_and_the_end_waits_for_calls_in_flight(
 
 
 def _takes_no_more_calls(client: Client) -> bool:
-    """gRPC cancels a call that arrives just as the server shuts down, and refuses later ones."""
+    """GRPC cancels a call that arrives just as the server shuts down, and refuses later ones."""
     try:
         ask(client)
     except CallError as error:

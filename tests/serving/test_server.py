@@ -293,6 +293,7 @@ def test_nothing_that_is_sent_ends_the_server(
     sizes: list[int],
     content: bytes,
     texts: list[bytes],
+    *,
     raw: bytes | None,
 ) -> None:
     request = predict_pb2.PredictRequest()
