@@ -70,7 +70,7 @@ def test_a_broken_table_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_no_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="fusion_weights.csv"):
+    with pytest.raises(RunError, match=r"fusion_weights\.csv"):
         fusion_weights_picture({"a": [tmp_path]})
 
 

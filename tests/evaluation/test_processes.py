@@ -14,7 +14,7 @@ def test_a_failed_job_is_named_with_what_it_printed_last(tmp_path: Path) -> None
         for number in range(2)
     ]
     seen: set[str] = set()
-    failures = run_jobs(jobs, at_once=1, watch=lambda running: seen.update(running))
+    failures = run_jobs(jobs, at_once=1, watch=seen.update)
     assert [failure.name for failure in failures] == ["job 0", "job 1"]
     assert seen == {"job 0", "job 1"}
     assert "exit code 1: KeyError: 'juggle'" in failures[0].reason

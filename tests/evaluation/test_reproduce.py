@@ -236,12 +236,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 def processes_with(argument: str) -> list[int]:
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             try:
-                content = Path("/proc", entry, "cmdline").read_bytes()
+                content = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
             if argument.encode() in content:
-                found.append(int(entry))
+                found.append(int(entry.name))
     return found
