@@ -58,7 +58,7 @@ find_python() {
             return
         fi
     done
-    fail "no Python 3.11 found (python3 is $(python3 -V 2>&1 || true)); TFX has no wheels for newer ones" \
+    fail "no Python 3.11 found (python3 is $(python3 -V 2>/dev/null || echo absent)); TFX has no wheels for newer ones" \
         "install it (Debian 12: apt install python3.11 python3.11-venv python3.11-dev), or name it: PYTHON=..."
 }
 

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Sets up, then runs every check and test. See usage below.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+usage: tools/test.sh [--fast] [PYTEST_ARGUMENT ...]
+
+Sets up (tools/setup.sh), then runs ruff, mypy, the import contracts, and pytest. All of them run even where
+one fails; the exit code is 0 only if none did. Takes up to 40 minutes on two cores.
+
+  --fast    leave out the tests marked slow
+
+Other arguments go to pytest, as tests/layers or -k fusion. Tests run in two processes; -n0 runs them in one.
+TEXT
+}
+
+selection=()
+case "${1-}" in
+    -h | --help) usage; exit 0 ;;
+    --fast) selection=(-m "not slow"); shift ;;
+esac
+
+cd "$(dirname "$0")/.."
+bash tools/setup.sh
+export PATH="$PWD/.venv/bin:$PATH"
+failed=()
+
+check() {
+    local name=$1
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || failed+=("$name")
+}
+
+check "ruff: rules" ruff check .
+check "ruff: format" ruff format --check .
+check "mypy" mypy
+check "import contracts" lint-imports
+
+printf '\n== pytest\n'
+[ "${#failed[@]}" -eq 0 ] || printf 'failed before pytest: %s\n' "${failed[*]}"
+export TF_NUM_INTRAOP_THREADS=${TF_NUM_INTRAOP_THREADS-1}  # two test processes share the cores
+python -m pytest -n 2 --dist loadfile "${selection[@]}" "$@" || failed+=(pytest)
+
+[ "${#failed[@]}" -eq 0 ]
