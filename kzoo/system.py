@@ -119,8 +119,8 @@ class System:
     def recipe_for(self, data: str) -> tuple[str, Recipe]:
         """Return the first recipe written for the data set `data`, with its name.
 
-        For data that no recipe was written for (a folder, another data set) the last recipe, the short
-        one, is returned with its data set replaced and no validation split assumed.
+        For data that no recipe was written for (a folder, another data set) it is the last recipe, the short
+        one, with its data set replaced.
         """
         for name, recipe in self.recipes.items():
             if recipe.data.name == data:
