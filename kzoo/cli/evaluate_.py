@@ -35,8 +35,7 @@ def evaluate(
     from kzoo.training.run_folder import Run
 
     opened = Run.open(run)
-    system_size = max(opened.model(weights.value).input_shape[1:3])
-    source = open_source(data or opened.description.data["name"], image_size_hint=system_size)
+    source = open_source(data or opened.description.data["name"])
     evaluation = evaluate_run(opened, source, split, weights.value, quiet=quiet)
     content = asdict(evaluation)
     del content["predictions"]
