@@ -25,6 +25,9 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Which split.")] = "test",
     weights: options.WeightsOption = options.Weights.final,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Write pictures of history, fusion weights and activations here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -43,6 +46,11 @@ def evaluate(
         typer.echo(json.dumps(content, indent=2))
     else:
         _print(content)
+    if pictures is not None:
+        from kzoo.evaluation.pictures import write_run_pictures
+
+        for path in write_run_pictures(opened, source, split, weights.value, pictures):
+            typer.echo(f"wrote {path}", err=as_json)
 
 
 def _print(content: dict[str, Any]) -> None:

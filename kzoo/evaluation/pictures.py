@@ -14,10 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kzoo.errors import RunError, UsageError
+from kzoo.files import write_atomic
 
 if TYPE_CHECKING:
     import keras
     from matplotlib.axes import Axes
+
+    from kzoo.data.sources import DataSource
+    from kzoo.training.run_folder import Run
 
 DOTS_PER_INCH = 110
 MAPS = 4
@@ -140,6 +144,34 @@ def top_activations_picture(model: keras.Model, images: np.ndarray, normalizatio
     for panel in panels.flat:
         panel.set_axis_off()
     return _png(figure)
+
+
+def write_run_pictures(run: Run, source: DataSource, split: str, which: str, folder: Path) -> list[Path]:
+    """Write what there is to see of a run into a folder: its history, its fusion weights, its activations.
+
+    Args:
+        run: a finished run.
+        source, split: whose first examples, one a class, the activations are shown for.
+        which: "best" or "final" weights, of the activations.
+        folder: gets history.png, activations.png and, for a fusion with weights, fusion_weights.png.
+
+    Raises:
+        RunError: if the run has not ended or a table of it cannot be read.
+        UnknownNameError: if the source has no such split.
+    """
+    model = run.model(which)
+    arrays = source.arrays(split, image_size=tuple(model.input_shape[1:3]))
+    first_of_each_class = np.unique(arrays["label"], return_index=True)[1]
+    normalization = run.description.recipe.pipeline.normalization
+    pictures = {
+        "history": history_picture({run.description.model: [run.folder]}),
+        "activations": top_activations_picture(model, arrays["image"][first_of_each_class], normalization),
+    }
+    if (run.folder / "fusion_weights.csv").is_file():
+        pictures["fusion_weights"] = fusion_weights_picture({run.description.model: [run.folder]})
+    for name, png in pictures.items():
+        write_atomic(folder / f"{name}.png", png)
+    return [folder / f"{name}.png" for name in pictures]
 
 
 def top_channels(activations: np.ndarray, count: int) -> list[tuple[int, float]]:
