@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tensorflow_serving.apis import model_pb2
 
+from kzoo.errors import nearest_names
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from kzoo.serving.servable import Servable, load
@@ -111,7 +112,7 @@ class ModelManager:
         """
         with self._lock:
             if name not in self._models:
-                raise NotFoundError(f"Could not find any versions of model {name}")
+                raise NotFoundError(f"Could not find any versions of model {name}{self._nearest(name)}")
             statuses = self._models[name].statuses
             chosen = sorted(statuses, reverse=True) if version is None else [version]
             if version is not None and version not in statuses:
@@ -138,7 +139,8 @@ class ModelManager:
         with self._lock:
             model = self._models.get(spec.name)
             if model is None:
-                raise NotFoundError(f"Servable not found for request: {_asked(spec.name, version)}")
+                request = f"{_asked(spec.name, version)}{self._nearest(spec.name)}"
+                raise NotFoundError(f"Servable not found for request: {request}")
             chosen = max(model.live, default=None) if version is None else version
             if chosen is not None and chosen in model.live:
                 model.live[chosen].enter()
@@ -149,6 +151,10 @@ class ModelManager:
             raise NotFoundError(
                 f"Servable not found for request: {_asked(spec.name, version)}; {'; '.join(reasons)}"
             )
+
+    def _nearest(self, name: str) -> str:
+        nearest = nearest_names(name, self._models)
+        return f"; did you mean {' or '.join(nearest)}?" if nearest else ""
 
     def _poll(self) -> None:
         self.refresh()

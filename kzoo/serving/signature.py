@@ -30,6 +30,7 @@ _STATUS_OF_CODE = {
     14: "UNAVAILABLE",
 }
 _NODE_NAMES = re.compile(r"\{\{[^{}]*\}\}\s*")
+_TRACE_LINES = ("Graph execution error:", "Detected at node", "<stack traces unavailable>", 'File "')
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,9 @@ def _to_numpy(tensor: tf.Tensor) -> np.ndarray:
 
 
 def _call_error(error: tf.errors.OpError) -> CallError:
-    """Return the error of the same code, without the names of graph nodes that mean nothing to a caller."""
-    lines = _NODE_NAMES.sub("", error.message).split("\n\t [[")[0].splitlines()
-    kept = [line.strip() for line in lines if line.strip() and not line.startswith("Detected at node")]
+    """Return the error of the same code, without traces and node names, which mean nothing to a caller."""
+    lines = [line.strip() for line in _NODE_NAMES.sub("", error.message).split("\n\t [[")[0].splitlines()]
+    kept = [line for line in lines if line and not line.startswith(_TRACE_LINES)]
     return error_of_status(
         _STATUS_OF_CODE.get(error.error_code, "INTERNAL"), " ".join(kept) or "the graph failed"
     )

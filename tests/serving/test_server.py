@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -228,6 +229,10 @@ def test_a_request_that_does_not_fit_is_told_what_would(client: Client, case: st
 def test_unknown_models_versions_and_labels_are_told_apart(client: Client, stub: Any) -> None:
     with pytest.raises(NotFoundError, match=r"Latest\(huge\)"):
         client.predict("huge", {"image": IMAGES})
+    with pytest.raises(NotFoundError, match=r"Latest\(tinny\); did you mean tiny\?"):
+        client.predict("tinny", {"image": IMAGES})
+    with pytest.raises(NotFoundError, match="model tinny; did you mean tiny"):
+        client.status("tinny")
     with pytest.raises(NotFoundError, match=r"Specific\(tiny, 7\); live: \[1, 2\]"):
         client.predict("tiny", {"image": IMAGES}, version=7)
     request = predict_pb2.PredictRequest()
@@ -246,7 +251,7 @@ def test_an_image_that_cannot_be_decoded_is_named_by_its_row(client: Client, bro
     images = strings(png(1), png(2), broken, png(3))
     with pytest.raises(InvalidArgumentError, match=r"rows \[2\] of a batch of 4") as caught:
         client.predict("tiny", {"image_bytes": images})
-    assert "{{" not in str(caught.value)
+    assert not re.search(r"\{\{|Graph execution|stack trace", str(caught.value))
     assert len(client.classify("tiny", [png(1)])) == 1
 
 
