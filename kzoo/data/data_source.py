@@ -68,16 +68,25 @@ class DataSource(ABC):
         """Return a split in memory: image uint8 (N, H, W, 3), label int64 (N,), id str (N,).
 
         Raises:
-            DataError: if `image_size` is None and the images differ in size.
+            DataError: if the files are broken or hold another number of examples than the split has, or if
+                `image_size` is None and the images differ in size.
             UnknownNameError, UsageError: as `read` does.
         """
         import numpy as np
+        import tensorflow as tf
 
         examples = self.read(split, image_size=image_size)
-        if examples.element_spec["image"].shape.is_fully_defined():
-            batches = list(examples.batch(1024).as_numpy_iterator())
-        else:
-            batches = list(examples.batch(1).as_numpy_iterator())
+        one_size = examples.element_spec["image"].shape.is_fully_defined()
+        try:
+            batches = list(examples.batch(1024 if one_size else 1).as_numpy_iterator())
+        except tf.errors.OpError as error:
+            raise DataError(f"{self._unreadable(split, image_size)}: {error.message}") from error
+        found, expected = sum(len(batch["label"]) for batch in batches), self.splits[split].examples
+        if found != expected:
+            raise DataError(
+                f"{self._unreadable(split, image_size)}: {found} examples found, {expected} expected"
+            )
+        if not one_size:
             self._require_one_size(batches)
         return {
             "image": np.concatenate([batch["image"] for batch in batches]),
@@ -94,6 +103,13 @@ class DataSource(ABC):
                     f"{first['id'][0].decode()} is {first['image'].shape[1:3]}; pass image_size to make all "
                     "images one size"
                 )
+
+    def _unreadable(self, split: str, image_size: tuple[int, int] | None) -> str:
+        return f"split {split!r} of {self.name} cannot be read from {self._place(image_size)}"
+
+    @abstractmethod
+    def _place(self, image_size: tuple[int, int] | None) -> str:
+        """Name the folder that examples of a size are read from, and how it is mended."""
 
     @abstractmethod
     def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:

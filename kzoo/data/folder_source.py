@@ -37,6 +37,9 @@ class FolderSource(DataSource):
     folder: Path
     files: Mapping[str, tuple[LabelledFile, ...]] = field(repr=False)
 
+    def _place(self, image_size: tuple[int, int] | None) -> str:
+        return str(self.folder)
+
     def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:
         import tensorflow as tf
 

@@ -38,6 +38,9 @@ class TfdsSource(DataSource):
     id_feature: str
     builder_for: Callable[[tuple[int, int] | None], tfds.core.DatasetBuilder] = field(repr=False)
 
+    def _place(self, image_size: tuple[int, int] | None) -> str:
+        return f"{self.builder_for(image_size).data_dir} (removed, it is built again)"
+
     def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:
         import tensorflow as tf
         import tensorflow_datasets as tfds

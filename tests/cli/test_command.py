@@ -142,10 +142,6 @@ def test_mistakes_have_a_message_and_an_exit_code(
 def test_from_pictures_to_an_answer_and_back(run_folder: Path, pictures: Path, tmp_path: Path) -> None:
     evaluated = kzoo("evaluate", run_folder, "--json", folder=tmp_path)
     assert json.loads(evaluated.stdout)["examples"] == 24
-    drawn = kzoo("evaluate", run_folder, "--pictures", "pictures", folder=tmp_path)
-    assert drawn.returncode == 0, drawn.stderr
-    names = {path.name for path in (tmp_path / "pictures").iterdir()}
-    assert names == {"history.png", "fusion_weights.png", "activations.png"}
     models = tmp_path / "savedmodels"
     exported = kzoo("export", run_folder, "--out", models, folder=tmp_path)
     assert exported.returncode == 0, exported.stderr
@@ -185,6 +181,14 @@ def test_from_pictures_to_an_answer_and_back(run_folder: Path, pictures: Path, t
     finally:
         server.kill()
         server.communicate()
+
+
+@pytest.mark.slow
+def test_pictures_of_a_run(run_folder: Path, tmp_path: Path) -> None:
+    drawn = kzoo("evaluate", run_folder, "--pictures", "pictures", folder=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {"history.png", "fusion_weights.png", "activations.png"}
 
 
 @pytest.mark.slow

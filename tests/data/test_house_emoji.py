@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -185,3 +186,20 @@ def test_contact_sheet_has_a_row_a_class(emoji: DataSource, tmp_path: Path) -> N
         contact_sheet(emoji, "test", path, per_class=0)
     with pytest.raises(UsageError, match=r"\.png"):
         contact_sheet(emoji, "test", tmp_path / "sheet.gif")
+
+
+@pytest.mark.parametrize("harm", ["flipped byte", "cut short", "emptied"])
+def test_broken_records_are_named_with_their_folder(
+    harm: str, emoji_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built(emoji_cache, 32), built(tmp_path, 32))
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
+    (records,) = built(tmp_path, 32).glob("*-validation.tfrecord*")
+    content = bytearray(records.read_bytes())
+    if harm == "flipped byte":
+        content[len(content) // 2] ^= 0xFF
+    records.write_bytes(content if harm == "flipped byte" else content[: 7777 * (harm == "cut short")])
+    source = open_source("house/emoji")
+    with pytest.raises(DataError, match=r"split 'validation' of house/emoji .*house_emoji/32px"):
+        source.arrays("validation", image_size=(32, 32))
+    assert len(source.arrays("test", image_size=(32, 32))["label"]) == 400
