@@ -50,7 +50,11 @@ def finetune(
     from kzoo.training.train import Training, train
 
     system, keras_file = starting_point(start)
-    changes = [*([f"freeze=[{', '.join(freeze)}]"] if freeze else []), *options.assignments(set_, seed)]
+    changes = [
+        "options={}",
+        *([f"freeze=[{', '.join(freeze)}]"] if freeze else []),
+        *options.assignments(set_, seed),
+    ]
     recipe_name, chosen = options.recipe_of(system, data, recipe, changes)
     chosen_strategy = make_strategy(strategy.value, devices)
     source = open_source(data, image_size_hint=max(system.image_size))

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from kzoo.errors import TrainingDivergedError
+from kzoo.errors import RunError, TrainingDivergedError
 from kzoo.files import write_atomic
 from kzoo.training.checkpoints import Checkpoints, save_variables
 
@@ -31,8 +31,15 @@ class Table:
                 self.rows = list(csv.DictReader(file))
 
     def cut_after(self, epoch: int) -> None:
-        """Drop the rows of epochs after `epoch`, which a resumed run trains again."""
-        self.rows = [row for row in self.rows if int(row["epoch"]) <= epoch]
+        """Drop the rows of epochs after `epoch`, which a resumed run trains again.
+
+        Raises:
+            RunError: if a row has no epoch.
+        """
+        try:
+            self.rows = [row for row in self.rows if int(row["epoch"]) <= epoch]
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"{self.path} is no table of epochs: {error!r}") from error
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add a row and write the file."""
@@ -45,7 +52,9 @@ class Table:
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Raises when the loss is no number, before a checkpoint can be written.
+    """Raises when the loss, or a weight at the end of an epoch, is no finite number.
+
+    Must be the first callback, so that nothing is written of an epoch that ends so.
 
     Args:
         steps_per_epoch: to count steps over epochs.
@@ -57,23 +66,56 @@ class StopAtNaN(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.batch_ids = batch_ids
         self.epoch = 0
+        self.batch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remember the epoch."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Raise TrainingDivergedError naming step and batch if the mean loss so far is no number."""
-        loss = (logs or {}).get("loss", 0.0)
+        """Raise TrainingDivergedError if the mean loss of the epoch so far is no finite number.
+
+        The mean is finite up to the step before, so the step is the one whose own loss is not.
+        """
+        self.batch = batch
+        loss = (logs or {})["loss"]
         if not math.isfinite(loss):
-            step = self.epoch * self.steps_per_epoch + batch
-            ids = list(self.batch_ids(step))
-            shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-            raise TrainingDivergedError(
-                f"the loss became {loss} at step {step} "
-                f"(epoch {self.epoch + 1}, batch {batch + 1}: {shown}); "
-                "a smaller optimizer.learning_rate or optimizer.clip_norm may help"
-            )
+            raise self._error(f"the loss became {loss}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Raise TrainingDivergedError if the epoch's last update left a variable that is not finite."""
+        for variable in state_of(self.model):
+            value = np.asarray(keras.ops.convert_to_numpy(variable))
+            if not np.isfinite(value).all():
+                raise self._error(f"the update left NaN or infinity in {variable.path}")
+
+    def _error(self, what: str) -> TrainingDivergedError:
+        step = self.epoch * self.steps_per_epoch + self.batch
+        ids = list(self.batch_ids(step))
+        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        return TrainingDivergedError(
+            f"{what} at step {step} (epoch {self.epoch + 1}, batch {self.batch + 1}: {shown}); "
+            "a smaller optimizer.learning_rate or optimizer.clip_norm may help"
+        )
+
+
+class StopAtStep(keras.callbacks.Callback):
+    """Ends the last epoch where the run's length is no whole number of epochs."""
+
+    def __init__(self, total_steps: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.total_steps = total_steps
+        self.steps_per_epoch = steps_per_epoch
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remember the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stop after the last step."""
+        if self.epoch * self.steps_per_epoch + batch + 1 == self.total_steps:
+            self.model.stop_training = True
 
 
 class EpochTables(keras.callbacks.Callback):
@@ -83,12 +125,13 @@ class EpochTables(keras.callbacks.Callback):
         super().__init__()
         self.history = Table(folder / "history.csv")
         self.fusion = Table(folder / "fusion_weights.csv")
-        for table in (self.history, self.fusion):
-            table.cut_after(first_epoch)
+        self.first_epoch = first_epoch
+        self.history.cut_after(first_epoch)
+        self.fusion.cut_after(first_epoch or -1)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Write the fusion weights of epoch 0, unless a resumed run has them."""
-        if not self.fusion.rows:
+        """Write the fusion weights of epoch 0, those before the first step."""
+        if self.first_epoch == 0:
             self._add_fusion(0)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -115,7 +158,7 @@ class EpochTables(keras.callbacks.Callback):
 class KeepBest(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the highest `metric` in best.npz and best.json.
 
-    The two are written in this order; a best.json always has its weights.
+    A best.json is always that of the weights beside it: it goes before they change, and comes after.
     """
 
     def __init__(self, folder: Path, metric: str, first_epoch: int) -> None:
@@ -124,31 +167,42 @@ class KeepBest(keras.callbacks.Callback):
         self.record = folder / "best.json"
         self.metric = metric
         self.best = -math.inf
-        if self.record.is_file():
-            kept = json.loads(self.record.read_text(encoding="utf-8"))
-            self.best = kept["value"] if kept["epoch"] <= first_epoch else -math.inf
+        if self.record.is_file() and self.weights.is_file():
+            epoch, value = _read_record(self.record)
+            self.best = value if epoch <= first_epoch else -math.inf
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Keep the weights if they are better than any before."""
         value = (logs or {})[self.metric]
         if value > self.best:
             self.best = value
+            self.record.unlink(missing_ok=True)
             save_variables(self.weights, self.model.weights)
             record = {"epoch": epoch + 1, "metric": self.metric, "value": value}
             write_atomic(self.record, json.dumps(record) + "\n")
 
 
+def _read_record(path: Path) -> tuple[int, float]:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return int(kept["epoch"]), float(kept["value"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error!r}; remove the run folder and train again") from error
+
+
 class WriteCheckpoint(keras.callbacks.Callback):
     """Writes a checkpoint after each epoch; the last callback, so that the tables are ahead of it."""
 
-    def __init__(self, checkpoints: Checkpoints, steps_per_epoch: int) -> None:
+    def __init__(self, checkpoints: Checkpoints, total_steps: int, steps_per_epoch: int) -> None:
         super().__init__()
         self.checkpoints = checkpoints
+        self.total_steps = total_steps
         self.steps_per_epoch = steps_per_epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the checkpoint of the epoch's last step."""
-        self.checkpoints.save((epoch + 1) * self.steps_per_epoch, state_of(self.model))
+        step = min((epoch + 1) * self.steps_per_epoch, self.total_steps)
+        self.checkpoints.save(step, state_of(self.model))
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -46,7 +46,7 @@ class Checkpoints:
         """Write the checkpoint of a step, then remove all but the newest `keep`."""
         save_variables(self.path(step), variables)
         for old in self.steps()[: -self.keep]:
-            self.path(old).unlink()
+            self.path(old).unlink(missing_ok=True)
 
     def restore_latest(self, variables: Sequence[Any]) -> int:
         """Restore the newest checkpoint into `variables` and return its step, or 0 if there is none.
@@ -88,15 +88,23 @@ def restore_variables(path: Path, variables: Sequence[Any]) -> None:
     for name, variable in expected.items():
         if name not in arrays:
             raise RunError(f"checkpoint {path} is of another model: it has no variable {name!r}")
-        if arrays[name].shape != tuple(variable.shape):
+        found, wanted = _form(arrays[name]), _form(variable)
+        if found != wanted:
             raise RunError(
-                f"checkpoint {path} is of another model: variable {name!r} has shape {arrays[name].shape}, "
-                f"expected {tuple(variable.shape)}"
+                f"checkpoint {path} is of another model: variable {name!r} is {found}, expected {wanted}"
             )
-    if len(arrays) != len(expected):
-        raise RunError(f"checkpoint {path} has {len(arrays)} variables; expected {len(expected)}")
+    extra = [name for name in arrays if name not in expected]
+    if extra:
+        raise RunError(
+            f"checkpoint {path} is of another model: it has {len(arrays)} variables, expected "
+            f"{len(expected)}; in excess {', '.join(map(repr, extra[:3]))}"
+        )
     for name, variable in expected.items():
         variable.assign(arrays[name])
+
+
+def _form(variable: Any) -> str:
+    return f"{np.dtype(variable.dtype)} {tuple(variable.shape)}"
 
 
 def _key(number: int, variable: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 from kzoo import registry
@@ -33,5 +34,5 @@ def _model_name(keras_file: Path) -> str:
     try:
         with zipfile.ZipFile(keras_file) as archive:
             return str(json.loads(archive.read("config.json"))["config"]["name"])
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError) as error:
         raise RunError(f"no .keras file that can be read at {keras_file}: {error}") from error

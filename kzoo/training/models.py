@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,20 +28,47 @@ def load_model(path: Path) -> keras.Model:
         raise RunError(f"no .keras file at {path}")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(f"{path} is not a .keras file that can be loaded: {error}") from error
 
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Write a copy of `model` that knows neither strategy nor optimiser; whole or not at all."""
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
+    plain = plain_copy(model)
     aside = path.with_name(f".{path.stem}.part.keras")
     try:
         plain.save(aside)
         write_atomic(path, aside.read_bytes())
     finally:
         aside.unlink(missing_ok=True)
+
+
+def plain_copy(model: keras.Model) -> keras.Model:
+    """Return a functional model with layers and weights of its own, equal to those of `model`."""
+    copy = keras.models.clone_model(keras.Model(model.input, model.output, name=model.name))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def with_precision(model: keras.Model, policy: str) -> keras.Model:
+    """Return `model` computing by a dtype policy, with the same weights; its outputs keep full precision.
+
+    Args:
+        model: a functional model; itself returned where nothing changes.
+        policy: a Keras dtype policy, as "mixed_bfloat16".
+    """
+    full = keras.dtype_policies.get(policy).variable_dtype
+    heads = {tensor._keras_history.operation.name for tensor in model.outputs}
+    wanted = {layer.name: full if layer.name in heads else policy for layer in model.layers}
+    if all(layer.dtype_policy.name == wanted[layer.name] for layer in model.layers if layer.weights):
+        return model
+
+    def with_policy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return layer.__class__.from_config({**layer.get_config(), "dtype": wanted[layer.name]})
+
+    converted = keras.models.clone_model(model, clone_function=with_policy)
+    converted.set_weights(model.get_weights())
+    return converted
 
 
 def with_classes(model: keras.Model, classes: int) -> keras.Model:
@@ -67,6 +95,7 @@ def freeze(model: keras.Model, names: Sequence[str]) -> None:
 
     Raises:
         UnknownNameError: for a layer that the model does not have.
+        UsageError: if no weight is left to train.
     """
     layers = {layer.name: layer for layer in model.layers}
     for name in names:
@@ -77,6 +106,8 @@ def freeze(model: keras.Model, names: Sequence[str]) -> None:
             layers[name].trainable = False
         else:
             raise UnknownNameError("layer to freeze", name, [*layers, TRUNK])
+    if not model.trainable_weights:
+        raise UsageError(f"freezing {', '.join(names)} leaves {model.name} no weight to train")
 
 
 class MultiWorkerModel(keras.Model):

@@ -1,7 +1,7 @@
 """Optimisers with decay and learning-rate factors per weight, as Caffe's prototxt files give them.
 
 Keras's own `weight_decay` is decoupled from the momentum; the thesis's (and Caffe's) is L2: it is added
-to the gradient, before momentum and before the factor.
+to the gradient, after clipping, before momentum and before the factor.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from kzoo.errors import UnknownNameError
+from kzoo.errors import UnknownNameError, UsageError
 from kzoo.recipe import Recipe
 
 DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")
@@ -41,6 +41,15 @@ class _PerWeight(keras.optimizers.Optimizer):
         if decay:
             gradient = keras.ops.cast(gradient, variable.dtype) + decay * variable
         super().update_step(gradient, variable, learning_rate * factor if factor != 1.0 else learning_rate)
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        """Leave a replica's own gradients as they are: what is clipped is their sum over the replicas."""
+        return grads
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> list[tuple[Any, Any]]:
+        """Sum over the replicas, then clip; Keras does it the other way round."""
+        gradients, variables = zip(*super()._all_reduce_sum_gradients(grads_and_vars), strict=True)
+        return list(zip(super()._clip_gradients(list(gradients)), variables, strict=True))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -89,7 +98,11 @@ def make_optimizer(recipe: Recipe, examples: int, layer_names: list[str]) -> ker
 
 
 def make_schedule(recipe: Recipe, examples: int) -> Any:
-    """Return the recipe's learning rate: a float, or a Keras schedule over steps."""
+    """Return the recipe's learning rate: a float, or a Keras schedule over steps.
+
+    Raises:
+        UsageError: if a cosine rate warms up for the whole run or longer.
+    """
     schedule, rate = recipe.schedule, recipe.optimizer.learning_rate
     if schedule.kind == "constant":
         return rate
@@ -97,10 +110,12 @@ def make_schedule(recipe: Recipe, examples: int) -> Any:
         boundaries = [recipe.in_steps(boundary, examples) for boundary in schedule.boundaries]
         rates = [rate * schedule.factor**fall for fall in range(len(boundaries) + 1)]
         return keras.optimizers.schedules.PiecewiseConstantDecay([step - 1 for step in boundaries], rates)
-    warmup = recipe.in_steps(schedule.warmup, examples)
+    warmup, total = recipe.in_steps(schedule.warmup, examples), recipe.total_steps(examples)
+    if warmup >= total:
+        raise UsageError(f"schedule.warmup takes {warmup} steps; expected less than the run's {total}")
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else rate,
-        decay_steps=max(1, recipe.total_steps(examples) - warmup),
+        decay_steps=total - warmup,
         warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )

@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+# Keys of a description that say something to a reader and nothing to the training: data and the model that
+# fine-tuning begins from are what their hashes say, wherever they lie.
+_ONLY_SAID = (
+    "environment.",
+    "recipe_name",
+    "recipe.description",
+    "recipe.data.name",
+    "data.name",
+    "data.licence",
+    "data.source",
+    "origin.path",
+)
 _PACKAGES = ("kzoo", "tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 
@@ -44,7 +56,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What was trained on what. Two descriptions that are equal but for `environment` give equal weights.
+    """What was trained on what. Descriptions that differ in names and `environment` only give equal weights.
 
     Attributes:
         model: registered name.
@@ -72,14 +84,11 @@ class RunDescription:
 
     def differences(self, other: RunDescription) -> list[str]:
         """Name what differs in a way that changes the weights, as "key: this, other"."""
-        mine, theirs = self.to_json(), other.to_json()
-        flat_mine, flat_theirs = _flat(mine), _flat(theirs)
-        keys = sorted(set(flat_mine) | set(flat_theirs))
+        mine, theirs = _flat(self.to_json()), _flat(other.to_json())
         return [
-            f"{key}: {flat_mine.get(key)!r}, {flat_theirs.get(key)!r}"
-            for key in keys
-            if not key.startswith(("environment.", "recipe.description"))
-            and flat_mine.get(key) != flat_theirs.get(key)
+            f"{key}: {mine.get(key)!r}, {theirs.get(key)!r}"
+            for key in sorted(set(mine) | set(theirs))
+            if not key.startswith(_ONLY_SAID) and mine.get(key) != theirs.get(key)
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -130,7 +139,8 @@ class Run:
         """Open the run of `description` in `folder`, or begin it there.
 
         Raises:
-            RunError: if the folder holds another run, naming the differences, or other files.
+            RunError: if the folder holds another run, naming the differences, or other files, or cannot
+                be written.
         """
         if (folder / "run.json").exists():
             run = cls.open(folder)
@@ -140,12 +150,26 @@ class Run:
                     f"{folder} holds another run ({len(differences)} differences: there, asked for):\n  "
                     + "\n  ".join(differences[:8])
                 )
-            return run
-        if folder.is_dir() and any(folder.iterdir()):
-            raise RunError(f"{folder} is not empty and holds no run; nothing was written")
-        write_atomic(folder / "recipe.yaml", description.recipe.to_yaml())
-        write_atomic(folder / "run.json", json.dumps(description.to_json(), indent=2) + "\n")
-        return cls(folder, description)
+        else:
+            if folder.is_dir() and any(not path.name.endswith(".part") for path in folder.iterdir()):
+                raise RunError(f"{folder} is not empty and holds no run; nothing was written")
+            run = cls(folder, description)
+        run._complete()
+        return run
+
+    def _complete(self) -> None:
+        """Write what is not there yet; run.json first, so that a run killed here can be begun again."""
+        content = {
+            "run.json": json.dumps(self.description.to_json(), indent=2) + "\n",
+            "recipe.yaml": self.description.recipe.to_yaml(),
+        }
+        for name, text in content.items():
+            path = self.folder / name
+            try:
+                if not path.is_file():
+                    write_atomic(path, text)
+            except OSError as error:
+                raise RunError(f"{path} cannot be written: {error}") from error
 
     @property
     def finished(self) -> bool:
@@ -187,9 +211,12 @@ def environment() -> dict[str, str]:
 
 
 def _code_commit() -> str | None:
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
     try:
         answer = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"],
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
             capture_output=True,
             text=True,
             timeout=10,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from kzoo.errors import UsageError
+from kzoo.errors import RunError, UsageError
 
 STRATEGIES = ("auto", "single", "mirrored", "multiworker")
 _REFUSED = {
@@ -31,7 +33,8 @@ def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribu
 
     Raises:
         UsageError: for an unknown or refused name, for more devices than there are GPUs, for logical
-            devices asked for after TensorFlow has started, and for `multiworker` without TF_CONFIG.
+            devices asked for after TensorFlow has started, for `multiworker` without TF_CONFIG, and for
+            `devices` beside it.
     """
     name = name.replace("-", "_")
     if name in _REFUSED:
@@ -42,6 +45,8 @@ def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribu
         raise UsageError(f"devices must be 1 or more; received {devices}")
     if name == "multiworker":
         _check_tf_config()
+        if devices is not None:
+            raise UsageError(f"strategy 'multiworker' takes all GPUs of a worker; received devices={devices}")
         return tf.distribute.MultiWorkerMirroredStrategy()
     names = _device_names(name, devices)
     if name == "mirrored" or len(names) > 1:
@@ -51,8 +56,60 @@ def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribu
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Say whether this process writes the run folder: worker 0, or the only one."""
+    if not has_several_workers(strategy):
+        return True
     resolver = strategy.cluster_resolver
-    return resolver is None or resolver.task_type in (None, "", "chief") or (resolver.task_id or 0) == 0
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def has_several_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Say whether other processes train the same model."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def decide_on_chief(strategy: tf.distribute.Strategy, decide: Callable[[], int]) -> int:
+    """Return on every worker what `decide` returns on the chief, a number of 0 or more.
+
+    Raises:
+        RunError: on the other workers, if the chief raised an error; there that error is raised.
+    """
+    answer = -1
+    try:
+        if is_chief(strategy):
+            answer = decide()
+    finally:
+        (told,) = arrays_of_chief(strategy, [np.asarray(answer, np.int64)])
+    if told < 0:
+        raise RunError(
+            "the chief, which alone has the run folder, ended with an error; see its output"
+        )
+    return int(told)
+
+
+def arrays_of_chief(strategy: tf.distribute.Strategy, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return on every worker the chief's arrays, bit for bit.
+
+    All workers must call it, with arrays of the same shapes and dtypes.
+    """
+    if not has_several_workers(strategy):
+        return list(arrays)
+    joined = b"".join(array.tobytes() for array in arrays)
+    words = tf.constant(np.frombuffer(joined + bytes(-len(joined) % 4), np.int32))
+
+    @tf.function
+    def sum_of_chief_and_zeros(values: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        is_first = tf.cast(tf.equal(context.replica_id_in_sync_group, 0), tf.int32)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, values * is_first)
+
+    told = strategy.run(sum_of_chief_and_zeros, args=(words,))
+    rest = strategy.experimental_local_results(told)[0].numpy().tobytes()
+    received = []
+    for array in arrays:
+        received.append(np.frombuffer(rest[: array.nbytes], array.dtype).reshape(array.shape))
+        rest = rest[array.nbytes :]
+    return received
 
 
 def _device_names(name: str, devices: int | None) -> list[str]:
@@ -90,8 +147,9 @@ def _check_tf_config() -> None:
     text = os.environ.get("TF_CONFIG", "")
     try:
         config: Any = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        valid = isinstance(workers, list) and task["type"] in ("worker", "chief") and int(task["index"]) >= 0
+        cluster, task = config["cluster"], config["task"]
+        known = set(cluster) <= {"chief", "worker"} and isinstance(cluster["worker"], list)
+        valid = known and 0 <= int(task["index"]) < len(cluster[task["type"]])
     except (ValueError, KeyError, TypeError):
         valid = False
     if not valid:

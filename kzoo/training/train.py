@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,19 @@ from kzoo.files import sha256_of_file
 from kzoo.recipe import Recipe
 from kzoo.system import System
 from kzoo.training import models
-from kzoo.training.callbacks import EpochTables, KeepBest, ProgressBar, StopAtNaN, WriteCheckpoint, state_of
+from kzoo.training.callbacks import (
+    EpochTables,
+    KeepBest,
+    ProgressBar,
+    StopAtNaN,
+    StopAtStep,
+    WriteCheckpoint,
+    state_of,
+)
 from kzoo.training.checkpoints import Checkpoints, restore_variables
 from kzoo.training.optimizers import make_optimizer
 from kzoo.training.run_folder import Origin, Run, RunDescription, environment
-from kzoo.training.strategy import is_chief
+from kzoo.training.strategy import arrays_of_chief, decide_on_chief, has_several_workers, is_chief
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
 VALIDATION_METRIC = "val_accuracy"
@@ -59,15 +67,23 @@ class Training:
 def train(training: Training) -> Run:
     """Train, or resume, and return the finished run; a finished one is returned as it is.
 
+    Of several workers the chief alone reads and writes `out`; the others need no such folder.
+
     Raises:
-        UsageError: for an unknown precision, or a batch that the replicas cannot share.
+        UsageError: for an unknown precision, a batch that the replicas cannot share, `classes` that are not
+            those of the data, and build options for a model that is loaded.
+        UnknownNameError: for a layer in `freeze` or `learning_rate_multipliers` that there is not.
         RunError: if `out` holds another run or a broken checkpoint.
         DataError: if the data set lacks a split that the recipe names.
-        TrainingDivergedError: if the loss becomes NaN; the last checkpoint stays.
+        TrainingDivergedError: if the loss or a weight becomes NaN; the last checkpoint stays.
     """
     _check(training)
-    run = Run.create_or_open(training.out, describe(training))
-    if run.finished:
+    run = Run(training.out, describe(training))
+
+    def open_folder() -> int:
+        return int(Run.create_or_open(run.folder, run.description).finished)
+
+    if decide_on_chief(training.strategy, open_folder):
         return run
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -108,6 +124,13 @@ def _check(training: Training) -> None:
         raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; received {training.precision!r}")
     if recipe.batch_size % replicas:
         raise UsageError(f"batch_size {recipe.batch_size} cannot be shared by {replicas} replicas")
+    classes = len(source.classes)
+    if recipe.options.get("classes", classes) != classes:
+        raise UsageError(
+            f"options.classes is {recipe.options['classes']}; {source.name} has {classes}"
+        )
+    if training.start is not None and recipe.options:
+        raise UsageError(f"{training.start} is trained as it was built; received options {recipe.options}")
     for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):
         if split not in source.splits:
             raise DataError(
@@ -119,40 +142,45 @@ def _check(training: Training) -> None:
 def _fit(training: Training, run: Run) -> None:
     recipe, system, strategy = training.recipe, training.system, training.strategy
     examples = _examples(training, recipe.data.train_split)
-    steps_per_epoch = recipe.steps_per_epoch(len(examples))
-    epochs = -(-recipe.total_steps(len(examples)) // steps_per_epoch)
+    total_steps = recipe.total_steps(len(examples))
+    steps_per_epoch = min(recipe.steps_per_epoch(len(examples)), total_steps)
 
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         model = _model(training)
         models.freeze(model, recipe.freeze)
-        several_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        if several_workers:
+        if has_several_workers(strategy):
             model = models.for_several_workers(model, _batches(training, examples, 0))
         _compile(model, recipe, len(examples))
 
     checkpoints = Checkpoints(run.folder / "checkpoints")
-    first_step = checkpoints.restore_latest(state_of(model))
-    first_epoch = first_step // steps_per_epoch
+    first_step = _restore(strategy, checkpoints, state_of(model))
+    first_epoch = _ceiling(first_step, steps_per_epoch)
     bar = ProgressBar(
-        f"{system.name} on {training.source.name}", epochs * steps_per_epoch, first_step, quiet=training.quiet
+        f"{system.name} on {training.source.name}", total_steps, first_step, quiet=training.quiet
     )
-    reduction = models.scalar_metrics_reduced_over_workers() if several_workers else contextlib.nullcontext()
+    reduction = (
+        models.scalar_metrics_reduced_over_workers()
+        if has_several_workers(strategy)
+        else contextlib.nullcontext()
+    )
+    writers = (
+        _writers(run, recipe, checkpoints, total_steps, steps_per_epoch, first_epoch)
+        if is_chief(strategy)
+        else []
+    )
     try:
         with reduction:
             model.fit(
                 _batches(training, examples, first_step),
                 validation_data=_validation(training),
                 initial_epoch=first_epoch,
-                epochs=epochs,
+                epochs=_ceiling(total_steps, steps_per_epoch),
                 steps_per_epoch=steps_per_epoch,
                 callbacks=[
                     StopAtNaN(steps_per_epoch, _ids(examples, recipe)),
-                    *(
-                        _writers(run, recipe, checkpoints, steps_per_epoch, first_epoch)
-                        if is_chief(strategy)
-                        else []
-                    ),
+                    StopAtStep(total_steps, steps_per_epoch),
+                    *writers,
                     bar,
                 ],
                 shuffle=False,
@@ -164,10 +192,25 @@ def _fit(training: Training, run: Run) -> None:
         _finish(run, model)
 
 
+def _ceiling(steps: int, steps_per_epoch: int) -> int:
+    return -(-steps // steps_per_epoch)
+
+
+def _restore(strategy: tf.distribute.Strategy, checkpoints: Checkpoints, variables: Sequence[Any]) -> int:
+    """Restore the newest checkpoint that the chief has on every worker, and return its step."""
+    step = decide_on_chief(strategy, lambda: checkpoints.restore_latest(variables))
+    if step and has_several_workers(strategy):
+        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for variable, value in zip(variables, arrays_of_chief(strategy, values), strict=True):
+            variable.assign(value)
+    return step
+
+
 def _model(training: Training) -> keras.Model:
     classes = len(training.source.classes)
     if training.start is not None:
-        return models.with_classes(models.load_model(training.start), classes)
+        start = models.with_precision(models.load_model(training.start), training.precision)
+        return models.with_classes(start, classes)
     return training.system.build(**{"classes": classes, **training.recipe.options})
 
 
@@ -175,7 +218,9 @@ def _compile(model: keras.Model, recipe: Recipe, examples: int) -> None:
     optimizer = make_optimizer(recipe, examples, [layer.name for layer in model.layers])
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, name=recipe.loss),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, name=recipe.loss, dtype=keras.config.dtype_policy().variable_dtype
+        ),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     model.optimizer.build(model.trainable_variables)
@@ -210,18 +255,23 @@ def _validation(training: Training) -> tf.data.Dataset | None:
 
 
 def _writers(
-    run: Run, recipe: Recipe, checkpoints: Checkpoints, steps_per_epoch: int, first_epoch: int
+    run: Run,
+    recipe: Recipe,
+    checkpoints: Checkpoints,
+    total_steps: int,
+    steps_per_epoch: int,
+    first_epoch: int,
 ) -> Sequence[keras.callbacks.Callback]:
     keep_best = [KeepBest(run.folder, VALIDATION_METRIC, first_epoch)] if recipe.data.validation_split else []
     return [
         EpochTables(run.folder, first_epoch),
         keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
         *keep_best,
-        WriteCheckpoint(checkpoints, steps_per_epoch),
+        WriteCheckpoint(checkpoints, total_steps, steps_per_epoch),
     ]
 
 
-def _ids(examples: Examples, recipe: Recipe) -> Any:
+def _ids(examples: Examples, recipe: Recipe) -> Callable[[int], list[str]]:
     def ids_of_step(step: int) -> list[str]:
         chosen = indices_of_step(len(examples), batch_size=recipe.batch_size, seed=recipe.seed, step=step)
         return [str(name) for name in examples.ids[chosen]]
@@ -232,7 +282,7 @@ def _ids(examples: Examples, recipe: Recipe) -> Any:
 def _finish(run: Run, model: keras.Model) -> None:
     best = run.folder / "best.npz"
     if best.is_file():
-        kept = keras.models.clone_model(model)
+        kept = models.plain_copy(model)
         restore_variables(best, kept.weights)
         models.save_model(kept, run.folder / "best.keras")
     models.save_model(model, run.folder / "final.keras")
