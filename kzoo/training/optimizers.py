@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from kzoo.errors import UnknownNameError, UsageError
+from kzoo.errors import UnknownNameError
 from kzoo.recipe import Recipe
 
 DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")
@@ -100,8 +100,7 @@ def make_optimizer(recipe: Recipe, examples: int, layer_names: list[str]) -> ker
 def make_schedule(recipe: Recipe, examples: int) -> Any:
     """Return the recipe's learning rate: a float, or a Keras schedule over steps.
 
-    Raises:
-        UsageError: if a cosine rate warms up for the whole run or longer.
+    A run that is no longer than its warm-up ends while the rate still rises.
     """
     schedule, rate = recipe.schedule, recipe.optimizer.learning_rate
     if schedule.kind == "constant":
@@ -110,12 +109,10 @@ def make_schedule(recipe: Recipe, examples: int) -> Any:
         boundaries = [recipe.in_steps(boundary, examples) for boundary in schedule.boundaries]
         rates = [rate * schedule.factor**fall for fall in range(len(boundaries) + 1)]
         return keras.optimizers.schedules.PiecewiseConstantDecay([step - 1 for step in boundaries], rates)
-    warmup, total = recipe.in_steps(schedule.warmup, examples), recipe.total_steps(examples)
-    if warmup >= total:
-        raise UsageError(f"schedule.warmup takes {warmup} steps; expected less than the run's {total}")
+    warmup = recipe.in_steps(schedule.warmup, examples)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else rate,
-        decay_steps=total - warmup,
+        decay_steps=max(1, recipe.total_steps(examples) - warmup),
         warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )
