@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from keras import ops
 
 from kzoo.errors import RunError
 from kzoo.files import write_atomic
+from kzoo.training.run_folder import ARCHIVE_ERRORS
 
 _NAME = re.compile(r"step-(\d{9})\.npz")
 
@@ -82,7 +81,7 @@ def restore_variables(path: Path, variables: Sequence[Any]) -> None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+    except ARCHIVE_ERRORS as error:
         raise RunError(f"checkpoint {path} cannot be read: {error}") from error
     expected = {_key(i, variable): variable for i, variable in enumerate(variables)}
     for name, variable in expected.items():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
 from pathlib import Path
 
 from kzoo import registry
 from kzoo.errors import RunError
 from kzoo.system import System
-from kzoo.training.run_folder import Run
+from kzoo.training.run_folder import ARCHIVE_ERRORS, Run
 
 
 def starting_point(path: Path) -> tuple[System, Path]:
@@ -34,5 +33,5 @@ def _model_name(keras_file: Path) -> str:
     try:
         with zipfile.ZipFile(keras_file) as archive:
             return str(json.loads(archive.read("config.json"))["config"]["name"])
-    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError) as error:
+    except ARCHIVE_ERRORS as error:
         raise RunError(f"no .keras file that can be read at {keras_file}: {error}") from error

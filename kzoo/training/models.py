@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ import tensorflow as tf
 import kzoo.layers  # noqa: F401  registers the layers that `.keras` files name
 from kzoo.errors import RunError, UnknownNameError, UsageError
 from kzoo.files import write_atomic
+from kzoo.training.run_folder import ARCHIVE_ERRORS
 
 TRUNK = "trunk"
 
@@ -28,7 +27,7 @@ def load_model(path: Path) -> keras.Model:
         raise RunError(f"no .keras file at {path}")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except ARCHIVE_ERRORS as error:
         raise RunError(f"{path} is not a .keras file that can be loaded: {error}") from error
 
 

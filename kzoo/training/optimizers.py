@@ -21,9 +21,13 @@ class _PerWeight(keras.optimizers.Optimizer):
     """Adds L2 decay of kernels and per-layer rate factors to the Keras optimiser it is mixed into."""
 
     def __init__(
-        self, l2: float = 0.0, learning_rate_multipliers: Mapping[str, float] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        l2: float = 0.0,
+        learning_rate_multipliers: Mapping[str, float] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(*args, **kwargs)
         self.l2 = l2
         self.learning_rate_multipliers = dict(learning_rate_multipliers or {})
 

@@ -17,6 +17,8 @@ import dataclasses
 import json
 import platform
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -31,6 +33,17 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+# What reading a damaged .npz or .keras file, both zip archives, may raise.
+ARCHIVE_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # Keys of a description that say something to a reader and nothing to the training: data and the model that
 # fine-tuning begins from are what their hashes say, wherever they lie.
 _ONLY_SAID = (

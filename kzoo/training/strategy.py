@@ -81,9 +81,7 @@ def decide_on_chief(strategy: tf.distribute.Strategy, decide: Callable[[], int])
     finally:
         (told,) = arrays_of_chief(strategy, [np.asarray(answer, np.int64)])
     if told < 0:
-        raise RunError(
-            "the chief, which alone has the run folder, ended with an error; see its output"
-        )
+        raise RunError("the chief, which alone has the run folder, ended with an error; see its output")
     return int(told)
 
 

@@ -126,9 +126,7 @@ def _check(training: Training) -> None:
         raise UsageError(f"batch_size {recipe.batch_size} cannot be shared by {replicas} replicas")
     classes = len(source.classes)
     if recipe.options.get("classes", classes) != classes:
-        raise UsageError(
-            f"options.classes is {recipe.options['classes']}; {source.name} has {classes}"
-        )
+        raise UsageError(f"options.classes is {recipe.options['classes']}; {source.name} has {classes}")
     if training.start is not None and recipe.options:
         raise UsageError(f"{training.start} is trained as it was built; received options {recipe.options}")
     for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):

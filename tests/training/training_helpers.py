@@ -100,7 +100,9 @@ def state_of_run(folder: Path) -> dict[str, Any]:
     }
 
 
-def start_process(action: str, environment: dict[str, str] | None = None, **task: Any) -> subprocess.Popen[str]:
+def start_process(
+    action: str, environment: dict[str, str] | None = None, **task: Any
+) -> subprocess.Popen[str]:
     """Start a process that does one of `ACTIONS`."""
     return subprocess.Popen(
         [sys.executable, __file__, action, json.dumps(task, default=str)],
@@ -119,7 +121,9 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def _train(data: str, out: str, strategy: str, devices: int | None, assignments: list[str], **changes: Any) -> None:
+def _train(
+    data: str, out: str, strategy: str, devices: int | None, assignments: list[str], **changes: Any
+) -> None:
     from kzoo.training.strategy import make_strategy
 
     made = make_strategy(strategy, devices)
@@ -135,7 +139,9 @@ def _compare_devices(data: str, cases: dict[str, list[str]], out: str) -> None:
     assert mirrored.num_replicas_in_sync == 2
     for case, assignments in cases.items():
         for name, strategy in (("one", make_strategy("single")), ("two", mirrored)):
-            train_tiny(Path(data), Path(out) / case / name, *assignments, strategy=strategy, precision="float64")
+            train_tiny(
+                Path(data), Path(out) / case / name, *assignments, strategy=strategy, precision="float64"
+            )
 
 
 ACTIONS: dict[str, Callable[..., None]] = {"train": _train, "compare_devices": _compare_devices}
