@@ -25,6 +25,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kzoo import __version__
 from kzoo.errors import RunError
 from kzoo.files import write_atomic
 from kzoo.recipe import Recipe
@@ -56,7 +57,7 @@ _ONLY_SAID = (
     "data.source",
     "origin.path",
 )
-_PACKAGES = ("kzoo", "tensorflow", "keras", "numpy", "tensorflow-datasets")
+_PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 
 @dataclass(frozen=True)
