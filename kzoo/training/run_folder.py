@@ -211,6 +211,7 @@ class Run:
 def environment() -> dict[str, str]:
     """Return versions, machine and code commit; of what is not there, nothing."""
     found = {
+        "kzoo": __version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.platform(),

@@ -95,13 +95,12 @@ def arrays_of_chief(strategy: tf.distribute.Strategy, arrays: Sequence[np.ndarra
     joined = b"".join(array.tobytes() for array in arrays)
     words = tf.constant(np.frombuffer(joined + bytes(-len(joined) % 4), np.int32))
 
-    @tf.function
     def sum_of_chief_and_zeros(values: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
         is_first = tf.cast(tf.equal(context.replica_id_in_sync_group, 0), tf.int32)
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values * is_first)
 
-    told = strategy.run(sum_of_chief_and_zeros, args=(words,))
+    told = strategy.run(tf.function(sum_of_chief_and_zeros), args=(words,))
     rest = strategy.experimental_local_results(told)[0].numpy().tobytes()
     received = []
     for array in arrays:
