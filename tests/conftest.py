@@ -9,6 +9,7 @@ import tempfile
 import hypothesis
 import pytest
 
+from kzoo.cli.quiet import import_tensorflow
 from kzoo.files import cache_folder
 
 hypothesis.settings.register_profile("kzoo", deadline=None, print_blob=True)
@@ -30,3 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    if hasattr(config, "workerinput"):
+        # What a process of pytest-xdist writes while it collects would come after pytest's closing line.
+        import_tensorflow()
