@@ -12,10 +12,12 @@ import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_helpers import train_tiny
+from tensorboard.util.tensor_util import make_ndarray
+from training_helpers import make_training, train_tiny
 
 from kzoo.errors import RunError
 from kzoo.training.callbacks import EpochTables, KeepBest, Table
+from kzoo.training.train import train
 
 
 @pytest.fixture
@@ -90,8 +92,8 @@ def test_every_epoch_is_in_the_tables_and_on_tensorboard(finished_run: Any) -> N
     for part, column in (("train", 2), ("validation", 4)):
         events = EventAccumulator(str(folder / "tensorboard" / part))
         events.Reload()
-        tensors = [tensor.tensor_proto for tensor in events.Tensors("epoch_loss")]
-        written = [f"{tensor.float_val[0]:.6g}" for tensor in tensors]
+        losses = [make_ndarray(event.tensor_proto) for event in events.Tensors("epoch_loss")]
+        written = [f"{float(loss):.6g}" for loss in losses]
         assert written == [line.split(",")[column] for line in history[1:]]
 
 
@@ -111,10 +113,8 @@ def test_one_bar_on_a_terminal(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: bool
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    shown = on_terminal(
-        monkeypatch,
-        lambda: train_tiny(pictures, tmp_path / "run", "steps=6", "schedule.warmup=0", quiet=quiet),
-    )
+    training = make_training(pictures, tmp_path / "run", "steps=6", "schedule.warmup=0", quiet=quiet)
+    shown = on_terminal(monkeypatch, lambda: train(training))
     if quiet:
         assert shown == ""
     else:

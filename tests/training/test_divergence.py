@@ -17,8 +17,13 @@ from kzoo.training.train import Training, train
 
 # The rate is sound for one epoch and a half; from step 6 on it is not.
 DIVERGING = ["schedule={kind: piecewise, boundaries: [1.5], factor: 1.0e+20}"]
-# The update of step 7, the last of the second epoch, leaves no finite weights behind a finite loss.
-INFINITE = ["schedule={kind: piecewise, boundaries: [1.75], factor: 1.0e+60}"]
+# The update of step 7, the last of the second epoch, leaves no finite weights behind a finite loss: a rate of
+# 1e36 times a factor of 1e20 has no float32.
+INFINITE = [
+    "optimizer.learning_rate=1.0e-22",
+    "optimizer.learning_rate_multipliers={logits: 1.0e+20}",
+    "schedule={kind: piecewise, boundaries: [1.75], factor: 1.0e+58}",
+]
 
 
 def message_of(training: Training) -> str:

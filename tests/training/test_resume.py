@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from training_helpers import STEPS_PER_EPOCH, finish, start_process, state_of_run, train_tiny
 
-EPOCHS = "epochs=20"
+EPOCHS = "epochs=12"
 
 
 def kill_after_a_checkpoint(data: Path, out: Path, strategy: str, devices: int | None) -> None:
@@ -48,13 +48,11 @@ def test_killed_on_two_devices_and_resumed_is_as_unbroken(pictures: Path, tmp_pa
     [
         # after the tables and best.npz, before the checkpoint of the same epoch
         ["final.keras", "best.keras", "checkpoints/step-000000012.npz"],
-        # as above, between best.npz and best.json
-        ["final.keras", "best.keras", "checkpoints/step-000000012.npz", "best.json"],
         # in the first epoch, before any checkpoint
         ["final.keras", "best.keras", "checkpoints"],
         # after the last checkpoint, before the models were written
         ["final.keras"],
-        # of a run begun by an earlier kzoo that was killed as it began
+        # as it began
         ["final.keras", "best.keras", "checkpoints", "best.json", "best.npz", "history.csv", "recipe.yaml"],
     ],
 )

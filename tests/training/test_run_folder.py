@@ -146,8 +146,8 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
 
 
 def test_every_registered_recipe_can_be_described(pictures: Path) -> None:
-    for name in registry.names():
-        for recipe in registry.find(name).recipes.values():
-            made = dataclasses.replace(make_training(pictures, Path("run"), system=name), recipe=recipe)
-            said = describe(made)
+    training = make_training(pictures, Path("run"))
+    for system in map(registry.find, registry.names()):
+        for recipe in system.recipes.values():
+            said = describe(dataclasses.replace(training, system=system, recipe=recipe))
             assert RunDescription.from_json(said.to_json()).differences(said) == []

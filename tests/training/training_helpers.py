@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -98,6 +99,18 @@ def state_of_run(folder: Path) -> dict[str, Any]:
         "final": [weight.tobytes() for weight in kzoo.load(folder / "final.keras").get_weights()],
         "best": [weight.tobytes() for weight in kzoo.load(folder).get_weights()],
     }
+
+
+def last_checkpoint(folder: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a run's newest checkpoint."""
+    with np.load(max((folder / "checkpoints").glob("step-*.npz"))) as archive:
+        return dict(archive)
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    """Return the rows of a run's history.csv as numbers."""
+    with (folder / "history.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def start_process(
