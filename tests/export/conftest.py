@@ -24,6 +24,9 @@ EXAMPLES = {"train": 24, "validation": 8}
 class ArraySource(DataSource):
     """Random images that are kept in memory."""
 
+    def _place(self, image_size: tuple[int, int] | None) -> str:
+        return "memory"
+
     def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:
         random = np.random.default_rng(len(split))
         count, size = self.splits[split].examples, image_size or (32, 32)
