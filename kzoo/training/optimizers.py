@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kzoo.errors import UnknownNameError
 from kzoo.recipe import Recipe
@@ -72,6 +73,21 @@ class SGD(_PerWeight, keras.optimizers.SGD):
 @keras.saving.register_keras_serializable("kzoo")
 class Adam(_PerWeight, keras.optimizers.Adam):
     """Adam with L2 decay of kernels and factors per layer."""
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class LossScale(keras.optimizers.LossScaleOptimizer):
+    """Keras's, for float16, but a step is skipped if the gradients of any replica overflow.
+
+    Keras asks the first replica only: the others' infinities would get into the weights, or workers would
+    wait for each other for ever.
+    """
+
+    def check_finite(self, grads: list[Any]) -> Any:
+        """Return whether the gradients of all replicas are finite."""
+        overflows = 1 - keras.ops.cast(super().check_finite(grads), "int32")
+        total = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, overflows)
+        return keras.ops.equal(total, 0)
 
 
 def make_optimizer(recipe: Recipe, examples: int, layer_names: list[str]) -> keras.optimizers.Optimizer:

@@ -28,7 +28,7 @@ from kzoo.training.callbacks import (
     state_of,
 )
 from kzoo.training.checkpoints import Checkpoints, restore_variables
-from kzoo.training.optimizers import make_optimizer
+from kzoo.training.optimizers import LossScale, make_optimizer
 from kzoo.training.run_folder import Origin, Run, RunDescription, environment
 from kzoo.training.strategy import arrays_of_chief, decide_on_chief, has_several_workers, is_chief
 
@@ -214,6 +214,8 @@ def _model(training: Training) -> keras.Model:
 
 def _compile(model: keras.Model, recipe: Recipe, examples: int) -> None:
     optimizer = make_optimizer(recipe, examples, [layer.name for layer in model.layers])
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = LossScale(optimizer, name="loss_scale")
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from training_helpers import state_of_run, train_tiny
+from training_helpers import finish, start_process, state_of_run, train_tiny
 
 from kzoo.training.models import with_precision
 
@@ -33,6 +34,14 @@ def test_half_precision_trains_with_whole_weights_and_logits(
         path.unlink()
     train_tiny(pictures, run.folder, "epochs=2", precision=precision)
     assert state_of_run(run.folder) == whole
+
+
+@pytest.mark.slow
+def test_a_step_is_skipped_if_one_device_overflows() -> None:
+    skipped, taken = json.loads(finish(start_process("overflow_on_one_device")))
+    assert skipped == [1.0, 2.0, 0]
+    # the gradients of both devices, 1 scaled by 2, add up to 1
+    assert taken == [0.5, 2.0, 1]
 
 
 def test_a_loaded_model_computes_as_it_is_told() -> None:

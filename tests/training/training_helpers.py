@@ -157,7 +157,40 @@ def _compare_devices(data: str, cases: dict[str, list[str]], out: str) -> None:
             )
 
 
-ACTIONS: dict[str, Callable[..., None]] = {"train": _train, "compare_devices": _compare_devices}
+def _overflow_on_one_device() -> None:
+    """Apply gradients that are infinite on the second of two devices only, then finite ones."""
+    import keras
+    import tensorflow as tf
+
+    from kzoo.training.optimizers import SGD, LossScale
+    from kzoo.training.strategy import make_strategy
+
+    strategy = make_strategy("mirrored", 2)
+    with strategy.scope():
+        variable = keras.Variable(1.0, name="kernel")
+        optimizer = LossScale(SGD(0.5), initial_scale=4.0)
+        optimizer.build([variable])
+
+    @tf.function
+    def step(overflow: tf.Tensor) -> None:
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        is_second = tf.equal(tf.convert_to_tensor(replica), 1)
+        gradient = tf.where(tf.logical_and(overflow, is_second), float("inf"), 1.0)
+        optimizer.apply([gradient], [variable])
+
+    states = []
+    for overflow in (True, False):
+        strategy.run(step, args=(tf.constant(overflow),))
+        values = (variable, optimizer.dynamic_scale, optimizer.iterations)
+        states.append([float(keras.ops.convert_to_numpy(value)) for value in values])
+    print(json.dumps(states))  # noqa: T201
+
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    "train": _train,
+    "compare_devices": _compare_devices,
+    "overflow_on_one_device": _overflow_on_one_device,
+}
 
 if __name__ == "__main__":
     ACTIONS[sys.argv[1]](**json.loads(sys.argv[2]))
