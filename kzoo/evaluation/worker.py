@@ -54,9 +54,10 @@ def time_steps(task: dict[str, Any]) -> None:
     import keras
 
     from kzoo import registry
-    from kzoo.data.pipeline import Examples, training_batches
+    from kzoo.data.pipeline import Examples
     from kzoo.files import write_atomic
     from kzoo.recipe import Recipe
+    from kzoo.training.batches import recipe_batches
     from kzoo.training.optimizers import make_optimizer
 
     seconds = {}
@@ -69,14 +70,7 @@ def time_steps(task: dict[str, Any]) -> None:
             optimizer=make_optimizer(recipe, len(examples), [layer.name for layer in model.layers]),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
-        batches = training_batches(
-            examples,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            normalization=recipe.pipeline.normalization,
-            augmentation=recipe.pipeline.augmentation,
-            padding=recipe.pipeline.padding,
-        )
+        batches = recipe_batches(recipe, examples)
         for step, (image, label) in enumerate(batches.take(WARM_UP_STEPS + TIMED_STEPS)):
             if step == WARM_UP_STEPS:
                 begin = time.perf_counter()

@@ -11,13 +11,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.data.pipeline import Examples, evaluation_batches, indices_of_step, training_batches
+from kzoo.data.pipeline import Examples, evaluation_batches, indices_of_step
 from kzoo.data.sources import DataSource
 from kzoo.errors import DataError, UsageError
 from kzoo.files import sha256_of_file
 from kzoo.recipe import Recipe
 from kzoo.system import System
 from kzoo.training import models
+from kzoo.training.batches import recipe_batches
 from kzoo.training.callbacks import (
     EpochTables,
     KeepBest,
@@ -148,7 +149,7 @@ def _fit(training: Training, run: Run) -> None:
         model = _model(training)
         models.freeze(model, recipe.freeze)
         if has_several_workers(strategy):
-            model = models.for_several_workers(model, _batches(training, examples, 0))
+            model = models.for_several_workers(model, recipe_batches(recipe, examples))
         _compile(model, recipe, len(examples))
 
     checkpoints = Checkpoints(run.folder / "checkpoints")
@@ -170,7 +171,7 @@ def _fit(training: Training, run: Run) -> None:
     try:
         with reduction:
             model.fit(
-                _batches(training, examples, first_step),
+                recipe_batches(recipe, examples, first_step),
                 validation_data=_validation(training),
                 initial_epoch=first_epoch,
                 epochs=_ceiling(total_steps, steps_per_epoch),
@@ -228,19 +229,6 @@ def _compile(model: keras.Model, recipe: Recipe, examples: int) -> None:
 
 def _examples(training: Training, split: str) -> Examples:
     return Examples.of(training.source.arrays(split, image_size=training.system.image_size))
-
-
-def _batches(training: Training, examples: Examples, first_step: int) -> tf.data.Dataset:
-    recipe = training.recipe
-    return training_batches(
-        examples,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        normalization=recipe.pipeline.normalization,
-        augmentation=recipe.pipeline.augmentation,
-        padding=recipe.pipeline.padding,
-        first_step=first_step,
-    )
 
 
 def _validation(training: Training) -> tf.data.Dataset | None:
