@@ -7,14 +7,14 @@ usage() {
     cat <<'TEXT'
 usage: tools/quickstart.sh [--epochs N] [--out FOLDER]
 
-  --epochs N     epochs of each training (default 12)
+  --epochs N     epochs of each training (default 30)
   --out FOLDER   where runs, models and the page are written (default runs/quickstart)
 
 Run again, it resumes trainings that were stopped and exports the next version.
 TEXT
 }
 
-epochs=12
+epochs=30
 out=runs/quickstart
 while [ $# -gt 0 ]; do
     case "$1" in
