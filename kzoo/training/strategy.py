@@ -50,7 +50,12 @@ def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribu
         return tf.distribute.MultiWorkerMirroredStrategy()
     names = _device_names(name, devices)
     if name == "mirrored" or len(names) > 1:
-        return tf.distribute.MirroredStrategy(names)
+        # Between CPU devices the default is collectives that wait for each other in one pool of threads; on a
+        # machine short of processor time a run was seen to wait for ever. A sum on one device does not wait.
+        on_cpu = names[0].startswith("CPU")
+        return tf.distribute.MirroredStrategy(
+            names, cross_device_ops=tf.distribute.ReductionToOneDevice() if on_cpu else None
+        )
     return tf.distribute.OneDeviceStrategy(names[0])
 
 
