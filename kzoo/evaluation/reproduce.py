@@ -55,8 +55,7 @@ class PlannedRun:
 
     def steps(self, source: DataSource) -> int:
         """Return the training steps of the whole run."""
-        examples = source.splits[self.recipe.data.train_split].examples
-        return self.epochs(source) * self.recipe.steps_per_epoch(examples)
+        return self.recipe.total_steps(source.splits[self.recipe.data.train_split].examples)
 
     def epochs(self, source: DataSource) -> int:
         """Return the epochs, and so the rows of history.csv, of the whole run."""
