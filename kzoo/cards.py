@@ -28,14 +28,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _lines(system: System) -> Iterator[str]:
-    height, width = system.image_size
     yield f"# {system.name}\n"
     yield f"{system.summary[:1].upper()}{system.summary[1:]}. Source: {THESIS}.\n"
     yield markdown_table(
         ("what", "value"),
         [
             ("system", system.room),
-            ("input", f"{height} x {width} x 3, pixels 0 to 255"),
+            ("input", _inputs(system)),
             ("normalisation", system.normalization),
             ("trainable parameters", f"{system.parameters:,} with the default options"),
             ("features", ", ".join(f"`{name}`" for name in system.features)),
@@ -63,3 +62,11 @@ def _recipe_cells(recipe: Recipe) -> tuple[str, ...]:
     length = f"{recipe.steps:,} steps" if recipe.steps is not None else f"{recipe.epochs:g} epochs"
     optimizer = f"{recipe.optimizer.name}, rate {recipe.optimizer.learning_rate:g} {recipe.schedule.kind}"
     return recipe.data.name, optimizer, str(recipe.batch_size), length, recipe.description
+
+
+def _inputs(system: System) -> str:
+    if system.image_size is not None:
+        height, width = system.image_size
+        return f"{height} x {width} x 3, pixels 0 to 255"
+    shapes = system.input_shapes.items()
+    return ", ".join(f"{name}: {' x '.join(map(str, shape))}" for name, shape in shapes)

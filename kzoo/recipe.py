@@ -28,6 +28,12 @@ class Data(_Section):
         default="validation", description="for keeping the best model; None keeps the last"
     )
     test_split: str = "test"
+    image_encoder: str | None = Field(
+        default=None, description="of image-text data: what makes its image features"
+    )
+    text_encoder: str | None = Field(
+        default=None, description="of image-text data: what makes its text features"
+    )
 
 
 class Pipeline(_Section):
@@ -54,10 +60,13 @@ class Optimizer(_Section):
 class Schedule(_Section):
     """How the rate goes on from `optimizer.learning_rate`; times in the unit of the recipe's length."""
 
-    kind: Literal["constant", "piecewise", "cosine"] = "constant"
+    kind: Literal["constant", "piecewise", "cosine", "plateau"] = "constant"
     boundaries: tuple[float, ...] = Field(default=(), description="when a piecewise rate falls")
-    factor: float = Field(default=0.1, gt=0, description="by which a piecewise rate falls")
+    factor: float = Field(default=0.1, gt=0, description="by which a piecewise or plateau rate falls")
     warmup: float = Field(default=0.0, ge=0, description="of a cosine rate, linear from 0")
+    patience: int = Field(
+        default=5, ge=1, description="epochs without a better validation metric before a plateau rate falls"
+    )
 
     @model_validator(mode="after")
     def _boundaries_go_with_piecewise(self) -> Schedule:
@@ -68,8 +77,19 @@ class Schedule(_Section):
         return self
 
 
+class Stage(_Section):
+    """One part of a training in stages; what it does not say is as in the recipe."""
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    epochs: float | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    learning_rate: float = Field(gt=0)
+    freeze: tuple[str, ...] = ()
+    loss_options: dict[str, Any] = Field(default_factory=dict, description="that differ from the recipe's")
+
+
 class Recipe(_Section):
-    """One training run. Its length is given as `steps` or as `epochs`, never both."""
+    """One training run. Its length is given as `steps`, as `epochs` or by `stages`, one of the three."""
 
     description: str = ""
     data: Data
@@ -77,20 +97,54 @@ class Recipe(_Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="arguments of the model's build function"
     )
-    loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+    loss: Literal["sparse_categorical_crossentropy", "own"] = Field(
+        default="sparse_categorical_crossentropy", description="own: the loss terms of the system itself"
+    )
+    loss_options: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of the system's own loss, as margin"
+    )
     optimizer: Optimizer
     schedule: Schedule = Schedule()
     batch_size: int = Field(gt=0, description="over all replicas together")
     epochs: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
+    stages: tuple[Stage, ...] = Field(default=(), description="trained one after the other")
     freeze: tuple[str, ...] = Field(default=(), description="layers, or 'trunk': all but the last layer")
     seed: int = 0
 
     @model_validator(mode="after")
     def _one_length(self) -> Recipe:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give steps or epochs, and not both")
+        lengths = (self.epochs is not None) + (self.steps is not None) + bool(self.stages)
+        if lengths != 1:
+            raise ValueError("give steps or epochs, and not both; or stages, each with a length of its own")
+        for stage in self.stages:
+            if (stage.epochs is None) == (stage.steps is None):
+                raise ValueError(f"stage {stage.name}: give steps or epochs, and not both")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages need names of their own; received {names}")
         return self
+
+    def in_stages(self) -> tuple[tuple[str, Recipe], ...]:
+        """Return (name, recipe without stages) of each stage; without stages ("", the recipe itself)."""
+        if not self.stages:
+            return (("", self),)
+        return tuple(
+            (
+                stage.name,
+                self.model_copy(
+                    update={
+                        "stages": (),
+                        "epochs": stage.epochs,
+                        "steps": stage.steps,
+                        "freeze": (*self.freeze, *stage.freeze),
+                        "optimizer": self.optimizer.model_copy(update={"learning_rate": stage.learning_rate}),
+                        "loss_options": {**self.loss_options, **stage.loss_options},
+                    }
+                ),
+            )
+            for stage in self.stages
+        )
 
     def steps_per_epoch(self, examples: int) -> int:
         """Return the steps in which `examples` training examples are seen once, rounded up."""
@@ -98,6 +152,8 @@ class Recipe(_Section):
 
     def total_steps(self, examples: int) -> int:
         """Return the length of the run in steps, for a training split of `examples` examples."""
+        if self.stages:
+            return sum(recipe.total_steps(examples) for _, recipe in self.in_stages())
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None
@@ -110,7 +166,7 @@ class Recipe(_Section):
     def override(self, assignments: Sequence[str]) -> Recipe:
         """Return a recipe with each "dotted.key=value" applied; values are read as YAML.
 
-        Setting `epochs` unsets `steps` and the reverse.
+        Setting `epochs` or `steps` unsets the other, and `stages`.
 
         Raises:
             UnknownNameError: for a key the recipe does not have, with the nearest it has.
@@ -126,9 +182,7 @@ class Recipe(_Section):
             except yaml.YAMLError as error:
                 raise UsageError(f"{key}: {text!r} is not a YAML value: {error}") from error
             _assign(content, key.strip(), value)
-            other_length = {"epochs": "steps", "steps": "epochs"}.get(key.strip())
-            if other_length:
-                content[other_length] = None
+            content |= _OTHER_LENGTHS.get(key.strip(), {})
         return _validated(content)
 
     def to_yaml(self) -> str:
@@ -152,6 +206,13 @@ class Recipe(_Section):
         return _validated(content)
 
 
+_OTHER_LENGTHS: dict[str, dict[str, Any]] = {
+    "epochs": {"steps": None, "stages": ()},
+    "steps": {"epochs": None, "stages": ()},
+    "stages": {"epochs": None, "steps": None},
+}
+
+
 def _assign(content: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     place: Any = content
@@ -159,7 +220,7 @@ def _assign(content: dict[str, Any], key: str, value: Any) -> None:
     for depth, section in enumerate(sections):
         if not isinstance(place, dict) or section not in place:
             raise UnknownNameError("recipe key", key, _dotted_keys(content))
-        free = depth == 0 and section == "options"
+        free = depth == 0 and section in ("options", "loss_options")
         place = place[section]
     free = free or (len(sections) > 0 and sections[-1] == "learning_rate_multipliers")
     if not isinstance(place, dict) or (last not in place and not free):

@@ -60,14 +60,19 @@ class System:
         build_reference: function `(name=..., **options) -> keras.Model`: functional, every layer named.
         options: the arguments that `build_reference` gets unless overridden; all that it accepts.
         tiny: options of a variant that builds and trains in a second, for the contract suite.
-        image_size: (height, width) of the input.
+        task: the kind of problem, a name of `kzoo.training.tasks`: what its data, batches and validation are.
+        image_size: (height, width) of the images that go in; None for a network over features.
+        inputs: input name to shape without the batch; for networks that take more than one image.
         normalization: of the input pipeline and the exported graph alike.
         parameters: trainable parameters with the default options; a test recomputes it.
         features: public feature name to the name of the layer whose output it is.
         recipes: name to recipe.
         published: the thesis's numbers for this model.
         signatures_reference: function `(model, system, classes) -> dict[str, Signature]`.
-        evaluate_reference: function `(model, batches) -> dict[str, float]`, by the thesis's metrics.
+        evaluate_reference: function `(model, data) -> dict[str, float]`, by the thesis's metrics; data are
+            what the task measures on: batches of (image, label), or the arrays of a split.
+        losses_reference: function `(outputs, batch, options) -> dict[str, scalar]` of loss terms whose sum is
+            minimised, for recipes with the loss "own".
         card_text: path of the hand-written part of the model card.
     """
 
@@ -77,8 +82,10 @@ class System:
     build_reference: str
     options: Mapping[str, Any]
     tiny: Mapping[str, Any]
-    image_size: tuple[int, int]
-    normalization: str
+    task: str = "classification"
+    image_size: tuple[int, int] | None = None
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    normalization: str = "none"
     parameters: int
     features: Mapping[str, str]
     recipes: Mapping[str, Recipe]
@@ -86,6 +93,12 @@ class System:
     evaluate_reference: str
     card_text: Path
     published: tuple[PublishedResult, ...] = field(default=())
+    losses_reference: str | None = None
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Input name to shape without the batch; "image" for a network over one image."""
+        return dict(self.inputs) if self.image_size is None else {"image": (*self.image_size, 3)}
 
     def build(self, **options: Any) -> keras.Model:
         """Build the network; `options` override the system's own.
@@ -102,9 +115,19 @@ class System:
         """Return the endpoints of an export of `model`, whose outputs are named by `classes`."""
         return resolve(self.signatures_reference)(model, self, classes)
 
-    def evaluate(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        """Return the thesis's metrics of `model` over batches of (normalised image, label)."""
-        return resolve(self.evaluate_reference)(model, batches)
+    def evaluate(self, model: keras.Model, data: Any) -> dict[str, float]:
+        """Return the thesis's metrics of `model` over what its task measures on."""
+        return resolve(self.evaluate_reference)(model, data)
+
+    def losses(self, outputs: Any, batch: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the named loss terms of a batch; their sum is minimised.
+
+        Raises:
+            UsageError: if the system has none of its own.
+        """
+        if self.losses_reference is None:
+            raise UsageError(f"{self.name} has no loss of its own; its recipes name a stock loss")
+        return resolve(self.losses_reference)(outputs, batch, options)
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe called `name`.

@@ -33,12 +33,11 @@ def evaluate(
 ) -> None:
     """Measure a trained model by the thesis's metrics, and write them into the run's metrics.json."""
     import_tensorflow()
-    from kzoo.data.sources import open_source
-    from kzoo.evaluation.evaluate import evaluate_run
+    from kzoo.evaluation.evaluate import evaluate_run, open_of_run
     from kzoo.training.run_folder import Run
 
     opened = Run.open(run)
-    source = open_source(data or opened.description.data["name"])
+    source = open_of_run(opened, data)
     evaluation = evaluate_run(opened, source, split, weights.value, quiet=quiet)
     content = asdict(evaluation)
     del content["predictions"]
@@ -61,8 +60,9 @@ def _print(content: dict[str, Any]) -> None:
     table = Table("metric", "value", title=title)
     for name, value in content["metrics"].items():
         table.add_row(name, f"{value:.4f}")
-    low, high = content["accuracy_interval"]
-    table.add_row("accuracy, 95 % interval", f"{low:.4f} to {high:.4f}")
+    if content["accuracy_interval"] is not None:
+        low, high = content["accuracy_interval"]
+        table.add_row("accuracy, 95 % interval", f"{low:.4f} to {high:.4f}")
     for name, value in content["class_accuracy"].items():
         table.add_row(f"  accuracy of {name}", "no examples" if value is None else f"{value:.4f}")
     Console().print(table)

@@ -44,9 +44,9 @@ def finetune(
     Example: kzoo finetune runs/cfn_a-house-emoji --data my_pictures --freeze trunk --set epochs=5
     """
     import_tensorflow()
-    from kzoo.data.sources import open_source
     from kzoo.training.finetune import starting_point
     from kzoo.training.strategy import make_strategy
+    from kzoo.training.tasks import find_task
     from kzoo.training.train import Training, train
 
     system, keras_file = starting_point(start)
@@ -57,7 +57,7 @@ def finetune(
     ]
     recipe_name, chosen = options.recipe_of(system, data, recipe, changes)
     chosen_strategy = make_strategy(strategy.value, devices)
-    source = open_source(data, image_size_hint=max(system.image_size))
+    source = find_task(system.task).open(chosen.data, [system])
     if "validation" not in source.splits and recipe is None:
         chosen = chosen.override(["data.validation_split=null"])
     run = train(

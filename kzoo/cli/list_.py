@@ -28,7 +28,7 @@ def list_models(
                 "name": name,
                 "system": system.room,
                 "parameters": system.parameters,
-                "input": [*system.image_size, 3],
+                "input": {name: list(shape) for name, shape in system.input_shapes.items()},
                 "recipes": list(system.recipes),
                 "summary": system.summary,
             }
@@ -41,7 +41,7 @@ def list_models(
 
     table = Table("name", "system", "parameters", "input", "recipes", "summary")
     for row in rows:
-        size = "x".join(str(n) for n in row["input"])
+        size = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in row["input"].items())
         recipes = ", ".join(row["recipes"])
         table.add_row(row["name"], row["system"], f"{row['parameters']:,}", size, recipes, row["summary"])
     Console().print(table)

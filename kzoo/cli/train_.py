@@ -49,7 +49,7 @@ def train(
 
     chosen_strategy = make_strategy(strategy.value, devices)
 
-    from kzoo.data.sources import open_source
+    from kzoo.training.tasks import find_task
     from kzoo.training.train import Training
     from kzoo.training.train import train as train_model
 
@@ -58,7 +58,7 @@ def train(
             system=system,
             recipe_name=recipe_name,
             recipe=chosen,
-            source=open_source(chosen.data.name, image_size_hint=max(system.image_size)),
+            source=find_task(system.task).open(chosen.data, [system]),
             out=folder,
             strategy=chosen_strategy,
             precision=mixed_precision.policy,

@@ -100,21 +100,21 @@ def training_batches(
         raise UsageError(f"normalization must be one of {sorted(NORMALIZATIONS)}; received {normalization!r}")
     if augmentation not in ("none", "pad_crop_flip"):
         raise UsageError(f"augmentation must be 'none' or 'pad_crop_flip'; received {augmentation!r}")
-    stream = _stream(len(examples), seed, first_step * batch_size).batch(batch_size, drop_remainder=True)
+    stream = index_stream(len(examples), seed, first_step * batch_size).batch(batch_size, drop_remainder=True)
     stream = stream.map(batch, num_parallel_calls=2, deterministic=deterministic)
-    return stream.prefetch(tf.data.AUTOTUNE).with_options(_options(deterministic))
+    return stream.prefetch(tf.data.AUTOTUNE).with_options(dataset_options(deterministic))
 
 
 def evaluation_batches(examples: Examples, *, batch_size: int, normalization: str) -> tf.data.Dataset:
     """Return the examples once, in order, as batches of (normalised image float32, label int64)."""
     data = tf.data.Dataset.from_tensor_slices((examples.images, examples.labels)).batch(batch_size)
     data = data.map(lambda image, label: (normalize(image, normalization), label))
-    return data.prefetch(tf.data.AUTOTUNE).with_options(_options(deterministic=True))
+    return data.prefetch(tf.data.AUTOTUNE).with_options(dataset_options(deterministic=True))
 
 
 def indices_of_step(count: int, *, batch_size: int, seed: int, step: int) -> np.ndarray:
     """Return which of `count` examples the batch of a step holds, int64 (batch_size,)."""
-    stream = _stream(count, seed, step * batch_size).batch(batch_size)
+    stream = index_stream(count, seed, step * batch_size).batch(batch_size)
     _, indices = next(iter(stream))
     return indices.numpy()
 
@@ -143,8 +143,8 @@ def pad_crop_flip(
     )
 
 
-def _stream(count: int, seed: int, start: int) -> tf.data.Dataset:
-    """Return (position, index) from position `start` on, endlessly."""
+def index_stream(count: int, seed: int, start: int) -> tf.data.Dataset:
+    """Return (position, index) int64 from `start` on, endlessly; each pass in an order of its own."""
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
@@ -167,7 +167,8 @@ def _draws(seed: int, positions: tf.Tensor, padding: int) -> tuple[tf.Tensor, tf
     return offsets[:, 0], offsets[:, 1], uniform[:, 2] < 0.5
 
 
-def _options(deterministic: bool) -> tf.data.Options:
+def dataset_options(deterministic: bool) -> tf.data.Options:
+    """Return options by which each worker gets its part of every batch (AutoShardPolicy.DATA)."""
     options = tf.data.Options()
     options.deterministic = deterministic
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kzoo import registry
-from kzoo.data.sources import DataSource
 from kzoo.errors import RunError, UnknownNameError, UsageError
 from kzoo.evaluation.statistics import proportion_interval
 from kzoo.files import sha256_of_file, write_atomic
 from kzoo.training.run_folder import Run
 
+if TYPE_CHECKING:
+    from kzoo.data.pairs import PairSource
+    from kzoo.data.sources import DataSource
+
 WEIGHTS = ("final", "best")
 BATCH_SIZE = 100
-CLASSIFICATION = "kzoo.metrics.classification:evaluate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +33,13 @@ class Evaluation:
         weights: "final" (after the last step) or "best" (on the validation split).
         weights_sha256: of the `.keras` file.
         examples: in the split.
-        metrics: as `kzoo.metrics.classification.measures`.
-        accuracy_interval: Wilson's 95 % score interval of the accuracy, over examples.
-        class_accuracy: share of each class's examples that were named right; None without examples.
-        confusion: rows are true classes, columns predicted ones, counts.
-        predictions: class indices int64 (examples,), in the split's order; None when read from the file.
+        metrics: the thesis's, by name.
+        accuracy_interval: of a classifier, Wilson's 95 % score interval of the accuracy, over examples.
+        class_accuracy: of a classifier, share of each class's examples that were named right; None without
+            examples.
+        confusion: of a classifier; rows are true classes, columns predicted ones, counts.
+        predictions: of a classifier, class indices int64 (examples,), in the split's order; None when read
+            from the file.
     """
 
     model: str
@@ -45,9 +50,9 @@ class Evaluation:
     weights_sha256: str
     examples: int
     metrics: dict[str, float]
-    accuracy_interval: tuple[float, float]
-    class_accuracy: dict[str, float | None]
-    confusion: list[list[int]]
+    accuracy_interval: tuple[float, float] | None = None
+    class_accuracy: dict[str, float | None] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
     predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -56,18 +61,31 @@ class Evaluation:
         return f"{self.split}/{self.weights}"
 
 
+def open_of_run(run: Run, data: str | None = None) -> Any:
+    """Open the data that a run was trained on, or other data of the same kind.
+
+    Raises:
+        DataError, UnknownNameError: if it cannot be had.
+    """
+    from kzoo.training.tasks import find_task
+
+    system, recorded = registry.find(run.description.model), run.description.recipe.data
+    asked_for = recorded.model_copy(update={"name": data or run.description.data["name"]})
+    return find_task(system.task).open(asked_for, [system])
+
+
 def evaluate_run(
     run: Run,
-    source: DataSource,
+    source: Any,
     split: str = "test",
     which: str = "final",
     *,
     quiet: bool = True,
 ) -> Evaluation:
-    """Evaluate a finished classifier and write the result under "SPLIT/WEIGHTS" in its metrics.json.
+    """Evaluate a finished run and write the result under "SPLIT/WEIGHTS" in its metrics.json.
 
     Args:
-        run: of a system that is evaluated as a classifier.
+        run: a finished run.
         source: opened data; its classes must be those of the run.
         split: of `source`.
         which: "final" or "best"; the thesis reports the last iteration.
@@ -76,18 +94,31 @@ def evaluate_run(
     Raises:
         RunError: if the run has not ended, was trained on other classes, or its metrics.json is broken.
         UnknownNameError: for an unknown split.
-        UsageError: for weights other than "final" and "best", a system that is no classifier, and a model
-            whose outputs are not finite.
+        UsageError: for weights other than "final" and "best", and a model whose outputs are not finite.
     """
-    from kzoo.data.pipeline import Examples, evaluation_batches
-    from kzoo.metrics.classification import (
-        confusion_matrix,
-        labels_and_logits,
-        measures,
-    )
-
     _check(run, source, split, which)
     kept = _read_all(run)
+    measure = MEASURES[registry.find(run.description.model).task]
+    evaluation = Evaluation(
+        model=run.description.model,
+        data=source.name,
+        fingerprint=source.fingerprint,
+        split=split,
+        weights=which,
+        weights_sha256=sha256_of_file(run.weights_path(which)),
+        **measure(run, source, split, which, quiet),
+    )
+    content = asdict(evaluation)
+    del content["predictions"]
+    text = json.dumps({**kept, evaluation.key: content}, indent=2)
+    write_atomic(run.folder / "metrics.json", text + "\n")
+    return evaluation
+
+
+def _measure_classifier(run: Run, source: DataSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
+    from kzoo.data.pipeline import Examples, evaluation_batches
+    from kzoo.metrics.classification import confusion_matrix, labels_and_logits, measures
+
     model = run.model(which)
     examples = Examples.of(source.arrays(split, image_size=tuple(model.input_shape[1:3])))
     batches = evaluation_batches(
@@ -99,25 +130,27 @@ def evaluate_run(
     predictions = logits.argmax(axis=1)
     confusion = confusion_matrix(labels, predictions, len(source.classes))
     interval = proportion_interval(int(np.trace(confusion)), len(labels))
-    evaluation = Evaluation(
-        model=run.description.model,
-        data=source.name,
-        fingerprint=source.fingerprint,
-        split=split,
-        weights=which,
-        weights_sha256=sha256_of_file(run.weights_path(which)),
-        examples=len(labels),
-        metrics=measures(labels, logits),
-        accuracy_interval=(interval.low, interval.high),
-        class_accuracy=_class_accuracy(source.classes, confusion),
-        confusion=confusion.tolist(),
-        predictions=predictions,
-    )
-    content = asdict(evaluation)
-    del content["predictions"]
-    text = json.dumps({**kept, evaluation.key: content}, indent=2)
-    write_atomic(run.folder / "metrics.json", text + "\n")
-    return evaluation
+    return {
+        "examples": len(labels),
+        "metrics": measures(labels, logits),
+        "accuracy_interval": (interval.low, interval.high),
+        "class_accuracy": _class_accuracy(source.classes, confusion),
+        "confusion": confusion.tolist(),
+        "predictions": predictions,
+    }
+
+
+def _measure_matching(run: Run, source: PairSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
+    arrays = source.arrays(split)
+    system = registry.find(run.description.model)
+    with _status(f"evaluating on {split}", quiet):
+        return {"examples": len(arrays["text"]), "metrics": system.evaluate(run.model(which), arrays)}
+
+
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
+    "classification": _measure_classifier,
+    "matching": _measure_matching,
+}
 
 
 def read_evaluation(
@@ -132,9 +165,10 @@ def read_evaluation(
     if content is None:
         return None
     try:
-        for name in ("error_percent", "majority_accuracy"):
-            float(content["metrics"][name])
-        evaluation = Evaluation(**{**content, "accuracy_interval": tuple(content["accuracy_interval"])})
+        interval = content["accuracy_interval"]
+        evaluation = Evaluation(**{**content, "accuracy_interval": interval and tuple(interval)})
+        for value in evaluation.metrics.values():
+            float(value)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(_broken(run, error)) from error
     current = sha256_of_file(run.weights_path(which)), fingerprint
@@ -158,12 +192,9 @@ def _broken(run: Run, why: object) -> str:
     return f"{run.folder / 'metrics.json'} cannot be read: {why}; remove it to evaluate again"
 
 
-def _check(run: Run, source: DataSource, split: str, which: str) -> None:
-    system = registry.find(run.description.model)
+def _check(run: Run, source: Any, split: str, which: str) -> None:
     if which not in WEIGHTS:
         raise UsageError(f"weights must be one of {', '.join(WEIGHTS)}; received {which!r}")
-    if system.evaluate_reference != CLASSIFICATION:
-        raise UsageError(f"{system.name} is no classifier: it is evaluated by {system.evaluate_reference}")
     if split not in source.splits:
         raise UnknownNameError(f"split of {source.name}", split, source.splits)
     trained_on = run.description.data["classes"]
@@ -185,6 +216,13 @@ def _class_accuracy(classes: Iterable[str], confusion: np.ndarray) -> dict[str, 
         name: float(confusion[label, label] / totals[label]) if totals[label] else None
         for label, name in enumerate(classes)
     }
+
+
+def _status(text: str, quiet: bool) -> AbstractContextManager[Any]:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return nullcontext() if quiet or not console.is_terminal else console.status(text)
 
 
 def _with_bar(batches: Any, examples: int, split: str, quiet: bool) -> Iterator[Any]:

@@ -25,7 +25,6 @@ from rich.progress import (
 )
 
 from kzoo import registry
-from kzoo.data.sources import DataSource, open_source
 from kzoo.errors import KzooError, RunError, UsageError
 from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
 from kzoo.evaluation.processes import Failure, Job, held_alone, run_jobs
@@ -34,6 +33,7 @@ from kzoo.evaluation.results import Report, RunResult, summarize
 from kzoo.evaluation.tables import TableDefinition, find_table
 from kzoo.recipe import Recipe
 from kzoo.training.run_folder import Run
+from kzoo.training.tasks import Source, find_task
 
 SPEED_OVER_SECONDS = 1800
 
@@ -53,11 +53,11 @@ class PlannedRun:
         """For messages, as "cfn_a seed 3"."""
         return f"{self.system} seed {self.seed}"
 
-    def steps(self, source: DataSource) -> int:
+    def steps(self, source: Source) -> int:
         """Return the training steps of the whole run."""
         return self.recipe.total_steps(source.splits[self.recipe.data.train_split].examples)
 
-    def epochs(self, source: DataSource) -> int:
+    def epochs(self, source: Source) -> int:
         """Return the epochs, and so the rows of history.csv, of the whole run."""
         examples = source.splits[self.recipe.data.train_split].examples
         return -(-self.recipe.total_steps(examples) // self.recipe.steps_per_epoch(examples))
@@ -101,8 +101,7 @@ def reproduce(
         raise UsageError(f"seeds and jobs must be 1 or more; received seeds={seeds}, jobs={jobs}")
     definition = find_table(table)
     systems = definition.select(rows)
-    size = max(max(registry.find(name).image_size) for name in systems)
-    source = open_source(data, image_size_hint=size)
+    source = _open(data, systems)
     folder = runs_folder / f"table-{definition.table}" / slug(data)
     planned = [
         _plan(definition, name, seed, source, folder, overrides) for seed in range(seeds) for name in systems
@@ -127,6 +126,12 @@ def reproduce(
     return report
 
 
+def _open(data: str, systems: Sequence[str]) -> Any:
+    found = [registry.find(name) for name in systems]
+    _, recipe = found[0].recipe_for(data)
+    return find_task(found[0].task).open(recipe.data, found)
+
+
 def slug(data: str) -> str:
     """Return a data set's name, or the last part of a folder's path, as part of a file name."""
     name = data if data.startswith("house/") else Path(data).name
@@ -137,7 +142,7 @@ def _plan(
     table: TableDefinition,
     name: str,
     seed: int,
-    source: DataSource,
+    source: Source,
     folder: Path,
     overrides: Sequence[str],
 ) -> PlannedRun:
@@ -161,7 +166,7 @@ def _plan(
 
 def _train_missing(
     planned: Sequence[PlannedRun],
-    source: DataSource,
+    source: Source,
     folder: Path,
     jobs: int,
     quiet: bool,
@@ -190,12 +195,14 @@ def _job(one: PlannedRun) -> Job:
     return Job(name=one.name, task=task, log=one.folder.with_suffix(".log"))
 
 
-def _estimate(missing: Sequence[PlannedRun], source: DataSource, folder: Path, jobs: int) -> str:
+def _estimate(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> str:
     """Time a step of each row in a process like those that train, and say how long all will take."""
-    recipes = {one.system: one.recipe.model_dump(mode="json") for one in missing}
+    runs = {
+        one.system: {"system": one.system, "recipe": one.recipe.model_dump(mode="json")} for one in missing
+    }
     with tempfile.TemporaryDirectory() as scratch:
         times = Path(scratch) / "seconds.json"
-        task = {"action": "time", "recipes": recipes, "file": str(times)}
+        task = {"action": "time", "runs": runs, "file": str(times)}
         failures = run_jobs([Job(name="timing", task=task, log=folder / "timing.log")], at_once=jobs)
         if failures:
             return f"No estimate: the timing {failures[0].reason}. Runs: {folder}"
@@ -223,7 +230,7 @@ class _Bar:
         console: Console,
         missing: Sequence[PlannedRun],
         total: int,
-        source: DataSource,
+        source: Source,
         quiet: bool,
     ) -> None:
         self.missing = missing
@@ -260,7 +267,7 @@ class _Bar:
 
 
 def _collect(
-    planned: Sequence[PlannedRun], source: DataSource, failures: Sequence[Failure]
+    planned: Sequence[PlannedRun], source: Source, failures: Sequence[Failure]
 ) -> tuple[list[RunResult], list[Failure]]:
     """Return the results of the runs that did not fail, evaluating what is trained but not evaluated."""
     failed = {one.name for one in failures}
@@ -275,7 +282,7 @@ def _collect(
     return found, unreadable
 
 
-def _result(one: PlannedRun, source: DataSource) -> RunResult:
+def _result(one: PlannedRun, source: Source) -> RunResult:
     run = Run.open(one.folder)
     _require_same(one, run, source)
     split = one.recipe.data.test_split
@@ -292,7 +299,7 @@ def _result(one: PlannedRun, source: DataSource) -> RunResult:
     )
 
 
-def _require_same(one: PlannedRun, run: Run, source: DataSource) -> None:
+def _require_same(one: PlannedRun, run: Run, source: Source) -> None:
     asked_for = dataclasses.replace(
         run.description,
         model=one.system,

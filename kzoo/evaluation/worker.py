@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kzoo.errors import KzooError
 
 if TYPE_CHECKING:
-    from kzoo.data.sources import DataSource
+    from kzoo.recipe import Recipe
+    from kzoo.system import System
 
 WARM_UP_STEPS = 2
 TIMED_STEPS = 3
@@ -29,14 +30,12 @@ def train_and_evaluate(task: dict[str, Any]) -> None:
     from kzoo.evaluation.evaluate import evaluate_run
     from kzoo.recipe import Recipe
     from kzoo.training.strategy import make_strategy
+    from kzoo.training.tasks import find_task
     from kzoo.training.train import Training, train
 
     strategy = make_strategy("single")
-    system, recipe = (
-        registry.find(task["system"]),
-        Recipe.model_validate(task["recipe"]),
-    )
-    source = _open(recipe, system.image_size)
+    system, recipe = registry.find(task["system"]), Recipe.model_validate(task["recipe"])
+    source = find_task(system.task).open(recipe.data, [system])
     training = Training(
         system=system,
         recipe_name=task["recipe_name"],
@@ -50,40 +49,37 @@ def train_and_evaluate(task: dict[str, Any]) -> None:
 
 
 def time_steps(task: dict[str, Any]) -> None:
-    """Write the seconds of one training step of each system in `task` to its file, as JSON."""
+    """Write the seconds of one training step of each run in `task` to its file, as JSON."""
     import keras
 
     from kzoo import registry
-    from kzoo.data.pipeline import Examples
     from kzoo.files import write_atomic
     from kzoo.recipe import Recipe
-    from kzoo.training.batches import recipe_batches
-    from kzoo.training.optimizers import make_optimizer
 
     seconds = {}
-    for name, content in task["recipes"].items():
-        system, recipe = registry.find(name), Recipe.model_validate(content)
-        source = _open(recipe, system.image_size)
-        examples = Examples.of(source.arrays(recipe.data.train_split, image_size=system.image_size))
-        model = system.build(**{"classes": len(source.classes), **recipe.options})
-        model.compile(
-            optimizer=make_optimizer(recipe, len(examples), [layer.name for layer in model.layers]),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        )
-        batches = recipe_batches(recipe, examples)
-        for step, (image, label) in enumerate(batches.take(WARM_UP_STEPS + TIMED_STEPS)):
-            if step == WARM_UP_STEPS:
-                begin = time.perf_counter()
-            model.train_on_batch(image, label)
-        seconds[name] = (time.perf_counter() - begin) / TIMED_STEPS
+    for name, one in task["runs"].items():
+        seconds[name] = _seconds_of_a_step(registry.find(one["system"]), Recipe.model_validate(one["recipe"]))
         keras.backend.clear_session()
     write_atomic(Path(task["file"]), json.dumps(seconds) + "\n")
 
 
-def _open(recipe: Any, image_size: tuple[int, int]) -> DataSource:
-    from kzoo.data.sources import open_source
+def _seconds_of_a_step(system: System, recipe: Recipe) -> float:
+    from kzoo.training.optimizers import make_optimizer
+    from kzoo.training.tasks import find_task
 
-    return open_source(recipe.data.name, image_size_hint=max(image_size))
+    task = find_task(system.task)
+    source = task.open(recipe.data, [system])
+    examples = task.examples(system, source, recipe.data.train_split)
+    _, first_stage = recipe.in_stages()[0]
+    batches = task.batches(first_stage, examples)
+    model = system.build(**{**task.options(system, source), **recipe.options})
+    optimizer = make_optimizer(first_stage, len(examples), [layer.name for layer in model.layers])
+    model = task.compile(model, system, first_stage, optimizer, batches.element_spec)
+    for step, (inputs, targets) in enumerate(batches.take(WARM_UP_STEPS + TIMED_STEPS)):
+        if step == WARM_UP_STEPS:
+            begin = time.perf_counter()
+        model.train_on_batch(inputs, targets)
+    return (time.perf_counter() - begin) / TIMED_STEPS
 
 
 def _end_with_standard_input() -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kzoo.errors import RunError, TrainingDivergedError
 from kzoo.files import write_atomic
+from kzoo.recipe import Recipe
 from kzoo.training.checkpoints import Checkpoints, save_variables
 
 
@@ -45,7 +46,8 @@ class Table:
         """Add a row and write the file."""
         self.rows.append(dict(row))
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+        columns = list(dict.fromkeys(name for one in self.rows for name in one))
+        writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomic(self.path, text.getvalue())
@@ -119,13 +121,20 @@ class StopAtStep(keras.callbacks.Callback):
 
 
 class EpochTables(keras.callbacks.Callback):
-    """Writes history.csv, and fusion_weights.csv for a model that has a fusion with weights."""
+    """Writes history.csv, and fusion_weights.csv for a model that has a fusion with weights.
 
-    def __init__(self, folder: Path, first_epoch: int) -> None:
+    Args:
+        folder: of the run.
+        first_epoch: epochs of the run that are done.
+        epochs_before: of the stages before this one, that Keras does not count.
+    """
+
+    def __init__(self, folder: Path, first_epoch: int, epochs_before: int = 0) -> None:
         super().__init__()
         self.history = Table(folder / "history.csv")
         self.fusion = Table(folder / "fusion_weights.csv")
         self.first_epoch = first_epoch
+        self.epochs_before = epochs_before
         self.history.cut_after(first_epoch)
         self.fusion.cut_after(first_epoch or -1)
 
@@ -136,11 +145,11 @@ class EpochTables(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Add a row to each table."""
-        row: dict[str, Any] = {"epoch": epoch + 1}
+        row: dict[str, Any] = {"epoch": self.epochs_before + epoch + 1}
         row |= {name: f"{value:.6g}" for name, value in (logs or {}).items()}
         row["learning_rate"] = f"{float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)):.6g}"
         self.history.add(row)
-        self._add_fusion(epoch + 1)
+        self._add_fusion(self.epochs_before + epoch + 1)
 
     def _add_fusion(self, epoch: int) -> None:
         layer = next((layer for layer in self.model.layers if hasattr(layer, "branch_weights")), None)
@@ -180,6 +189,44 @@ class KeepBest(keras.callbacks.Callback):
             save_variables(self.weights, self.model.weights)
             record = {"epoch": epoch + 1, "metric": self.metric, "value": value}
             write_atomic(self.record, json.dumps(record) + "\n")
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Multiplies the rate by the schedule's factor when `metric` has not risen for `patience` epochs.
+
+    What it knows of earlier epochs it reads from the history, so that a resumed run falls at the same epochs.
+    """
+
+    def __init__(self, recipe: Recipe, metric: str, history: Table, epochs_before: int) -> None:
+        super().__init__()
+        self.factor, self.patience = recipe.schedule.factor, recipe.schedule.patience
+        self.metric = metric
+        self.best = -math.inf
+        self.waited = 0
+        for row in history.rows:
+            if int(row["epoch"]) > epochs_before:
+                self._falls(float(row[metric]))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Let the rate fall if it is time."""
+        if self._falls(round_as_written((logs or {})[self.metric])):
+            optimizer = self.model.optimizer
+            optimizer.learning_rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate)) * self.factor
+
+    def _falls(self, value: float) -> bool:
+        if value > self.best:
+            self.best, self.waited = value, 0
+            return False
+        self.waited += 1
+        if self.waited < self.patience:
+            return False
+        self.waited = 0
+        return True
+
+
+def round_as_written(value: float) -> float:
+    """Return a metric as history.csv holds it."""
+    return float(f"{value:.6g}")
 
 
 def _read_record(path: Path) -> tuple[int, float]:

@@ -129,7 +129,7 @@ class MultiWorkerModel(keras.Model):
 
 def for_several_workers(model: keras.Model, data: tf.data.Dataset) -> MultiWorkerModel:
     """Return the same layers as a `MultiWorkerModel` that trains on batches like those of `data`."""
-    wrapped = MultiWorkerModel(model.inputs, model.outputs, name=model.name)
+    wrapped = MultiWorkerModel(model.input, model.output, name=model.name)
     wrapped.batch_specification = data.element_spec
     return wrapped
 

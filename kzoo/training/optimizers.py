@@ -123,7 +123,7 @@ def make_schedule(recipe: Recipe, examples: int) -> Any:
     A run that is no longer than its warm-up ends while the rate still rises.
     """
     schedule, rate = recipe.schedule, recipe.optimizer.learning_rate
-    if schedule.kind == "constant":
+    if schedule.kind in ("constant", "plateau"):
         return rate
     if schedule.kind == "piecewise":
         boundaries = [recipe.in_steps(boundary, examples) for boundary in schedule.boundaries]

@@ -11,30 +11,29 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.data.pipeline import Examples, evaluation_batches, indices_of_step
-from kzoo.data.sources import DataSource
+from kzoo.data.pipeline import indices_of_step
 from kzoo.errors import DataError, UsageError
 from kzoo.files import sha256_of_file
 from kzoo.recipe import Recipe
 from kzoo.system import System
 from kzoo.training import models
-from kzoo.training.batches import recipe_batches
 from kzoo.training.callbacks import (
     EpochTables,
     KeepBest,
     ProgressBar,
+    ReduceOnPlateau,
     StopAtNaN,
     StopAtStep,
     WriteCheckpoint,
     state_of,
 )
-from kzoo.training.checkpoints import Checkpoints, restore_variables
+from kzoo.training.checkpoints import Checkpoints, restore_variables, save_variables
 from kzoo.training.optimizers import LossScale, make_optimizer
 from kzoo.training.run_folder import Origin, Run, RunDescription, environment
 from kzoo.training.strategy import arrays_of_chief, decide_on_chief, has_several_workers, is_chief
+from kzoo.training.tasks import Examples, Source, Task, Validation, find_task
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "float64")
-VALIDATION_METRIC = "val_accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +55,23 @@ class Training:
     system: System
     recipe_name: str
     recipe: Recipe
-    source: DataSource
+    source: Source
     out: Path
     strategy: tf.distribute.Strategy
     precision: str = "float32"
     deterministic: bool = False
     start: Path | None = None
     quiet: bool = False
+
+    @property
+    def task(self) -> Task:
+        """The kind of problem."""
+        return find_task(self.system.task)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The build options: those that the data decide, then the recipe's."""
+        return {**self.task.options(self.system, self.source), **self.recipe.options}
 
 
 def train(training: Training) -> Run:
@@ -96,10 +105,9 @@ def train(training: Training) -> Run:
 def describe(training: Training) -> RunDescription:
     """Return the description that `train` writes for what it is asked to do."""
     source, recipe, strategy = training.source, training.recipe, training.strategy
-    options = {"classes": len(source.classes), **recipe.options}
     return RunDescription(
         model=training.system.name,
-        options=options,
+        options=training.options,
         recipe_name=training.recipe_name,
         recipe=recipe,
         data={
@@ -125,9 +133,9 @@ def _check(training: Training) -> None:
         raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}; received {training.precision!r}")
     if recipe.batch_size % replicas:
         raise UsageError(f"batch_size {recipe.batch_size} cannot be shared by {replicas} replicas")
-    classes = len(source.classes)
-    if recipe.options.get("classes", classes) != classes:
-        raise UsageError(f"options.classes is {recipe.options['classes']}; {source.name} has {classes}")
+    for name, value in training.task.options(training.system, source).items():
+        if recipe.options.get(name, value) != value:
+            raise UsageError(f"options.{name} is {recipe.options[name]}; {source.name} has {value}")
     if training.start is not None and recipe.options:
         raise UsageError(f"{training.start} is trained as it was built; received options {recipe.options}")
     for split in filter(None, (recipe.data.train_split, recipe.data.validation_split)):
@@ -139,46 +147,95 @@ def _check(training: Training) -> None:
 
 
 def _fit(training: Training, run: Run) -> None:
-    recipe, system, strategy = training.recipe, training.system, training.strategy
-    examples = _examples(training, recipe.data.train_split)
-    total_steps = recipe.total_steps(len(examples))
-    steps_per_epoch = min(recipe.steps_per_epoch(len(examples)), total_steps)
-
-    keras.utils.set_random_seed(recipe.seed)
-    with strategy.scope():
+    """Train stage after stage; those that have ended are not trained again."""
+    task, system, source = training.task, training.system, training.source
+    examples = task.examples(system, source, training.recipe.data.train_split)
+    keras.utils.set_random_seed(training.recipe.seed)
+    with training.strategy.scope():
         model = _model(training)
+    stages = training.recipe.in_stages()
+    first_epoch = 0
+    for number, (name, recipe) in enumerate(stages):
+        stage = Stage(
+            name=name,
+            recipe=recipe,
+            total_steps=recipe.total_steps(len(examples)),
+            steps_per_epoch=min(recipe.steps_per_epoch(len(examples)), recipe.total_steps(len(examples))),
+            epochs_before=first_epoch,
+            last=number == len(stages) - 1,
+        )
+        model = _fit_stage(training, run, model, stage, examples)
+        first_epoch += stage.epochs
+    if is_chief(training.strategy):
+        _finish(run, model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One part of a run; the whole of it for a recipe without stages, whose name is then "".
+
+    Attributes:
+        recipe: of this stage.
+        total_steps, steps_per_epoch: of this stage.
+        epochs_before: of the stages before, by which its epochs are counted on.
+        last: no stage comes after it.
+    """
+
+    name: str
+    recipe: Recipe
+    total_steps: int
+    steps_per_epoch: int
+    epochs_before: int
+    last: bool
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of this stage, the last one perhaps not whole."""
+        return -(-self.total_steps // self.steps_per_epoch)
+
+
+def _fit_stage(
+    training: Training, run: Run, model: keras.Model, stage: Stage, examples: Examples
+) -> keras.Model:
+    recipe, strategy, task = stage.recipe, training.strategy, training.task
+    end = run.folder / "stages" / f"{stage.name}.npz"
+    if decide_on_chief(strategy, lambda: int(not stage.last and end.is_file())):
+        _restore_end(strategy, end, model.variables)
+        return model
+    batches = task.batches(recipe, examples)
+    with strategy.scope():
+        model.trainable = True
         models.freeze(model, recipe.freeze)
         if has_several_workers(strategy):
-            model = models.for_several_workers(model, recipe_batches(recipe, examples))
-        _compile(model, recipe, len(examples))
+            model = models.for_several_workers(model, batches)
+        model = _compiled(training, model, stage, examples, batches.element_spec)
 
-    checkpoints = Checkpoints(run.folder / "checkpoints")
+    checkpoints = Checkpoints(run.folder / "checkpoints" / stage.name)
     first_step = _restore(strategy, checkpoints, state_of(model))
-    first_epoch = _ceiling(first_step, steps_per_epoch)
-    bar = ProgressBar(
-        f"{system.name} on {training.source.name}", total_steps, first_step, quiet=training.quiet
-    )
+    first_epoch = _ceiling(first_step, stage.steps_per_epoch)
+    title = f"{training.system.name} on {training.source.name}" + (f", {stage.name}" if stage.name else "")
+    bar = ProgressBar(title, stage.total_steps, first_step, quiet=training.quiet)
     reduction = (
         models.scalar_metrics_reduced_over_workers()
         if has_several_workers(strategy)
         else contextlib.nullcontext()
     )
-    writers = (
-        _writers(run, recipe, checkpoints, total_steps, steps_per_epoch, first_epoch)
-        if is_chief(strategy)
-        else []
-    )
+    validation = _validation(training, model, recipe)
+    if recipe.schedule.kind == "plateau" and has_several_workers(strategy):
+        raise UsageError("schedule.kind: plateau, which watches the chief's tables, needs a single worker")
+    writers = _writers(run, stage, task, checkpoints, first_epoch) if is_chief(strategy) else []
     try:
         with reduction:
             model.fit(
-                recipe_batches(recipe, examples, first_step),
-                validation_data=_validation(training),
+                task.batches(recipe, examples, first_step),
+                validation_data=validation.batches,
                 initial_epoch=first_epoch,
-                epochs=_ceiling(total_steps, steps_per_epoch),
-                steps_per_epoch=steps_per_epoch,
+                epochs=stage.epochs,
+                steps_per_epoch=stage.steps_per_epoch,
                 callbacks=[
-                    StopAtNaN(steps_per_epoch, _ids(examples, recipe)),
-                    StopAtStep(total_steps, steps_per_epoch),
+                    StopAtNaN(stage.steps_per_epoch, _ids(examples, recipe)),
+                    StopAtStep(stage.total_steps, stage.steps_per_epoch),
+                    *validation.callbacks,
                     *writers,
                     bar,
                 ],
@@ -187,8 +244,9 @@ def _fit(training: Training, run: Run) -> None:
             )
     finally:
         bar.close()
-    if is_chief(strategy):
-        _finish(run, model)
+    if not stage.last and is_chief(strategy):
+        save_variables(end, model.variables)
+    return model
 
 
 def _ceiling(steps: int, steps_per_epoch: int) -> int:
@@ -198,64 +256,66 @@ def _ceiling(steps: int, steps_per_epoch: int) -> int:
 def _restore(strategy: tf.distribute.Strategy, checkpoints: Checkpoints, variables: Sequence[Any]) -> int:
     """Restore the newest checkpoint that the chief has on every worker, and return its step."""
     step = decide_on_chief(strategy, lambda: checkpoints.restore_latest(variables))
-    if step and has_several_workers(strategy):
-        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
-        for variable, value in zip(variables, arrays_of_chief(strategy, values), strict=True):
-            variable.assign(value)
+    if step:
+        _take_those_of_chief(strategy, variables)
     return step
 
 
+def _restore_end(strategy: tf.distribute.Strategy, end: Path, variables: Sequence[Any]) -> None:
+    """Restore on every worker what the chief has of the end of a stage."""
+    if is_chief(strategy):
+        restore_variables(end, variables)
+    _take_those_of_chief(strategy, variables)
+
+
+def _take_those_of_chief(strategy: tf.distribute.Strategy, variables: Sequence[Any]) -> None:
+    if has_several_workers(strategy):
+        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for variable, value in zip(variables, arrays_of_chief(strategy, values), strict=True):
+            variable.assign(value)
+
+
 def _model(training: Training) -> keras.Model:
-    classes = len(training.source.classes)
     if training.start is not None:
         start = models.with_precision(models.load_model(training.start), training.precision)
-        return models.with_classes(start, classes)
-    return training.system.build(**{"classes": classes, **training.recipe.options})
+        return training.task.adapted(start, training.source)
+    return training.system.build(**training.options)
 
 
-def _compile(model: keras.Model, recipe: Recipe, examples: int) -> None:
-    optimizer = make_optimizer(recipe, examples, [layer.name for layer in model.layers])
+def _compiled(
+    training: Training, model: keras.Model, stage: Stage, examples: Examples, batch: Any
+) -> keras.Model:
+    optimizer = make_optimizer(stage.recipe, len(examples), [layer.name for layer in model.layers])
     if keras.config.dtype_policy().name == "mixed_float16":
         optimizer = LossScale(optimizer, name="loss_scale")
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, name=recipe.loss, dtype=keras.config.dtype_policy().variable_dtype
-        ),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
+    model = training.task.compile(model, training.system, stage.recipe, optimizer, batch)
     model.optimizer.build(model.trainable_variables)
+    return model
 
 
-def _examples(training: Training, split: str) -> Examples:
-    return Examples.of(training.source.arrays(split, image_size=training.system.image_size))
-
-
-def _validation(training: Training) -> tf.data.Dataset | None:
-    recipe = training.recipe
-    if recipe.data.validation_split is None:
-        return None
-    return evaluation_batches(
-        _examples(training, recipe.data.validation_split),
-        batch_size=recipe.batch_size,
-        normalization=recipe.pipeline.normalization,
-    )
+def _validation(training: Training, model: keras.Model, recipe: Recipe) -> Validation:
+    split = recipe.data.validation_split
+    if split is None:
+        return Validation()
+    examples = training.task.examples(training.system, training.source, split)
+    return training.task.validation(model, training.system, recipe, examples)
 
 
 def _writers(
-    run: Run,
-    recipe: Recipe,
-    checkpoints: Checkpoints,
-    total_steps: int,
-    steps_per_epoch: int,
-    first_epoch: int,
+    run: Run, stage: Stage, task: Task, checkpoints: Checkpoints, first_epoch: int
 ) -> Sequence[keras.callbacks.Callback]:
-    keep_best = [KeepBest(run.folder, VALIDATION_METRIC, first_epoch)] if recipe.data.validation_split else []
+    recipe, epoch = stage.recipe, stage.epochs_before + first_epoch
+    validated = recipe.data.validation_split is not None
+    if recipe.schedule.kind == "plateau" and not validated:
+        raise UsageError("schedule.kind: plateau needs data.validation_split, whose metric it watches")
+    tables = EpochTables(run.folder, epoch, stage.epochs_before)
+    plateau = [ReduceOnPlateau(recipe, task.validation_metric, tables.history, stage.epochs_before)]
     return [
-        EpochTables(run.folder, first_epoch),
-        keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False),
-        *keep_best,
-        WriteCheckpoint(checkpoints, total_steps, steps_per_epoch),
+        *(plateau if recipe.schedule.kind == "plateau" else []),
+        tables,
+        keras.callbacks.TensorBoard(str(run.folder / "tensorboard" / stage.name), write_graph=False),
+        *([KeepBest(run.folder, task.validation_metric, first_epoch)] if validated and stage.last else []),
+        WriteCheckpoint(checkpoints, stage.total_steps, stage.steps_per_epoch),
     ]
 
 

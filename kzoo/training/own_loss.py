@@ -1,0 +1,78 @@
+"""Models trained by the loss terms of their own system, each term named in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kzoo.training.models import MultiWorkerModel
+
+LossTerms = Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
+
+
+class OwnLossModel(keras.Model):
+    """A functional model whose loss is the sum of named terms, each tracked as a metric.
+
+    Under tf.distribute the outputs and targets of all replicas are gathered first, so that a term that
+    compares the rows of a batch compares all of them, however many devices share the batch.
+    """
+
+    loss_terms: LossTerms
+    trackers: dict[str, keras.metrics.Mean]
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the sum of the terms, scaled for the number of replicas as Keras's own losses are."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            y_pred, y = _gathered(y_pred), _gathered(y)
+        terms = self.loss_terms(y_pred, y)
+        for name, value in terms.items():
+            self.trackers[name].update_state(value)
+        total = sum(terms.values())
+        return total / replicas if replicas > 1 else total
+
+
+class MultiWorkerOwnLossModel(MultiWorkerModel, OwnLossModel):
+    """The same under MultiWorkerMirroredStrategy."""
+
+
+def with_own_loss(model: keras.Model, loss_terms: LossTerms, batch: Any) -> OwnLossModel:
+    """Return the layers of `model` as a model that trains by `loss_terms`.
+
+    Args:
+        model: functional, outputs by name.
+        loss_terms: function (outputs, targets) -> {name: scalar}.
+        batch: specification of a batch, (inputs, targets), by which the names of the terms are found.
+    """
+    several_workers = isinstance(model, MultiWorkerModel)
+    wrapped = (MultiWorkerOwnLossModel if several_workers else OwnLossModel)(
+        model.input, model.output, name=model.name
+    )
+    if several_workers:
+        wrapped.batch_specification = model.batch_specification
+    wrapped.loss_terms = loss_terms
+    wrapped.trackers = {name: keras.metrics.Mean(name=name) for name in _names(model, loss_terms, batch)}
+    return wrapped
+
+
+def _names(model: keras.Model, loss_terms: LossTerms, batch: Any) -> Sequence[str]:
+    @tf.function
+    def terms(inputs: Any, targets: Any) -> dict[str, Any]:
+        return dict(loss_terms(model(inputs, training=False), targets))
+
+    return sorted(terms.get_concrete_function(*batch).structured_outputs)
+
+
+def _gathered(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    context = tf.distribute.get_replica_context()
+    return {name: context.all_gather(value, axis=0) for name, value in tensors.items()}

@@ -1,0 +1,26 @@
+"""Kinds of problems: what training needs to know of each, by the name that a System gives."""
+
+from __future__ import annotations
+
+from kzoo.errors import UnknownNameError
+from kzoo.system import resolve
+from kzoo.training.tasks.task import Examples, Source, Task, Validation
+
+__all__ = ["TASKS", "Examples", "Source", "Task", "Validation", "find_task"]
+
+TASKS = {
+    "classification": "kzoo.training.tasks.classification:Classification",
+    "matching": "kzoo.training.tasks.matching:Matching",
+}
+
+
+def find_task(name: str) -> Task:
+    """Return the task called `name`.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    if name not in TASKS:
+        raise UnknownNameError("task", name, TASKS)
+    task: Task = resolve(TASKS[name])()
+    return task

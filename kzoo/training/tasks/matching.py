@@ -1,0 +1,99 @@
+"""Matching: images and texts as features, embedded so that those that belong together lie close."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.pair_batches import Pairs, pair_batches
+from kzoo.data.pairs import PairSource, open_pairs
+from kzoo.errors import UsageError
+from kzoo.recipe import Data, Recipe
+from kzoo.system import System
+from kzoo.training.models import plain_copy
+from kzoo.training.own_loss import with_own_loss
+from kzoo.training.tasks.task import Task, Validation
+
+
+class Matching(Task):
+    """Retrieval of texts by images and of images by texts, with or without classes."""
+
+    validation_metric = "val_r_sum"
+
+    def open(self, data: Data, systems: Sequence[System]) -> PairSource:
+        """Open pairs of features, made by the encoders that the recipe names where they are not there yet."""
+        encoders = {"image_encoder": data.image_encoder, "text_encoder": data.text_encoder}
+        return open_pairs(data.name, **{name: value for name, value in encoders.items() if value is not None})
+
+    def options(self, system: System, source: PairSource) -> dict[str, Any]:
+        """Return the dimensions of the features, and the number of classes of a system that has any."""
+        found = {
+            "image_dim": source.image_encoder.dimension,
+            "text_dim": source.text_encoder.dimension,
+            "classes": len(source.classes),
+        }
+        return {name: value for name, value in found.items() if name in system.options}
+
+    def adapted(self, model: keras.Model, source: PairSource) -> keras.Model:
+        """Return `model` itself.
+
+        Raises:
+            UsageError: if it takes features of other dimensions than the data have.
+        """
+        wanted = {name: tensor.shape[-1] for name, tensor in model.input.items()}
+        given = {"image": source.image_encoder.dimension, "text": source.text_encoder.dimension}
+        if wanted != given:
+            raise UsageError(f"{model.name} takes features of {wanted}; {source.name} has {given}")
+        return model
+
+    def examples(self, system: System, source: PairSource, split: str) -> Pairs:
+        """Read the features of a split."""
+        return Pairs.of(source.arrays(split))
+
+    def batches(self, recipe: Recipe, examples: Pairs, first_step: int = 0) -> tf.data.Dataset:
+        """Return batches of pairs; see `kzoo.data.pair_batches.pair_batches` for shapes and dtypes."""
+        return pair_batches(examples, batch_size=recipe.batch_size, seed=recipe.seed, first_step=first_step)
+
+    def validation(self, model: keras.Model, system: System, recipe: Recipe, examples: Pairs) -> Validation:
+        """Measure the system's own metrics over the whole split after each epoch."""
+        return Validation(callbacks=[_Measure(model, system, examples.arrays)])
+
+    def compile(
+        self,
+        model: keras.Model,
+        system: System,
+        recipe: Recipe,
+        optimizer: keras.optimizers.Optimizer,
+        batch: Any,
+    ) -> keras.Model:
+        """Return the model that minimises the system's own terms."""
+        if recipe.loss != "own":
+            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
+
+        def terms(outputs: Mapping[str, Any], targets: Mapping[str, Any]) -> dict[str, Any]:
+            return system.losses(outputs, targets, recipe.loss_options)
+
+        fitted = with_own_loss(model, terms, batch)
+        fitted.compile(optimizer=optimizer, jit_compile=False)
+        return fitted
+
+
+class _Measure(keras.callbacks.Callback):
+    """Adds the system's metrics on a split to the logs of each epoch, as val_NAME."""
+
+    def __init__(self, model: keras.Model, system: System, arrays: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
+        self.measured = plain_copy(model)
+        self.system = system
+        self.arrays = arrays
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Measure, on a copy that knows no strategy."""
+        assert logs is not None
+        self.measured.set_weights(self.model.get_weights())
+        found = self.system.evaluate(self.measured, self.arrays)
+        logs.update({f"val_{name}": value for name, value in found.items()})

@@ -1,0 +1,112 @@
+"""What training asks of a kind of problem."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kzoo.data.data_source import Split
+from kzoo.recipe import Data, Recipe
+from kzoo.system import System
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+class Source(Protocol):
+    """What runs record of their data, whatever it holds."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def splits(self) -> Mapping[str, Split]: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def licence(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+
+
+class Examples(Protocol):
+    """A split in memory, of which batches are drawn: its length, and the name of each example."""
+
+    ids: Any
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a model is measured after each epoch: over batches, or by callbacks that add to the logs."""
+
+    batches: tf.data.Dataset | None = None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
+class Task(ABC):
+    """A kind of problem.
+
+    Attributes:
+        validation_metric: name in the logs of an epoch; higher is better.
+    """
+
+    validation_metric: str
+
+    @abstractmethod
+    def open(self, data: Data, systems: Sequence[System]) -> Source:
+        """Open the data that a recipe names, for one system or several; built where absent.
+
+        Raises:
+            DataError, UnknownNameError: if it cannot be had.
+        """
+
+    @abstractmethod
+    def options(self, system: System, source: Any) -> dict[str, Any]:
+        """Return the build options that the data decide, as the number of classes."""
+
+    @abstractmethod
+    def adapted(self, model: keras.Model, source: Any) -> keras.Model:
+        """Return a loaded model made ready for other data.
+
+        Raises:
+            UsageError: if it does not fit.
+        """
+
+    @abstractmethod
+    def examples(self, system: System, source: Any, split: str) -> Any:
+        """Read a split into memory."""
+
+    @abstractmethod
+    def batches(self, recipe: Recipe, examples: Any, first_step: int = 0) -> tf.data.Dataset:
+        """Return the recipe's endless stream of (inputs, targets), beginning with the batch of a step."""
+
+    @abstractmethod
+    def validation(self, model: keras.Model, system: System, recipe: Recipe, examples: Any) -> Validation:
+        """Return how the model is measured on `examples` after each epoch."""
+
+    @abstractmethod
+    def compile(
+        self,
+        model: keras.Model,
+        system: System,
+        recipe: Recipe,
+        optimizer: keras.optimizers.Optimizer,
+        batch: Any,
+    ) -> keras.Model:
+        """Compile the model for `fit`, and return it or the one to fit in its place, of the same layers.
+
+        Args:
+            model: built in the scope of the strategy, as this is called.
+            system, recipe: what is trained, and how.
+            optimizer: of the recipe.
+            batch: specification of a batch, (inputs, targets).
+
+        Raises:
+            UsageError: for a loss that the task does not know.
+        """
