@@ -22,19 +22,19 @@ from kzoo.files import write_atomic
 VERSIONS = ("kzoo", "tensorflow", "keras", "numpy", "python", "machine", "commit")
 TEXT_WIDTH = 110
 OTHER_DATA = (
-    "The thesis has no numbers on this data; its errors on other data stand beside, for their order only."
+    "The thesis has no numbers on this data; its numbers on other data stand beside, for their order only."
 )
 READING = (
     (
-        "Error of the final weights on the test split, in percent: the thesis too takes the last iteration. "
-        "Validation errors and best epochs play no part."
+        "Measured with the final weights on the test split: the thesis too takes the last iteration. "
+        "Validation and best epochs play no part."
     ),
     (
         "Intervals are Student's, over seeds; differences are paired by seed. They say how much training "
         "varies, not how much another test split would. They are not corrected for the number of pairs."
     ),
     (
-        "An order held (failed) if the whole interval of the difference lies below (above) 0, else it is "
+        "An order held (failed) if the whole interval of the difference says better (worse), else it is "
         "undecided."
     ),
 )
@@ -71,6 +71,7 @@ def run_lines(report: Report) -> list[dict[str, Any]]:
         {
             "table": report.table.table,
             "data": report.data,
+            **({"row": run.row} if run.row != run.system else {}),
             "system": run.system,
             "seed": run.seed,
             **{name: f"{value:.6g}" for name, value in run.evaluation.metrics.items()},
@@ -94,9 +95,9 @@ def summary_lines(report: Report) -> list[dict[str, Any]]:
         {
             "table": report.table.table,
             "data": report.data,
-            "system": row.system,
+            "row": row.name,
             "runs": len(row.seeds),
-            **_interval_columns(report.table.metric, row.error),
+            **_means_columns(report, row),
             "baseline": row.baseline or "",
             **_interval_columns("difference", row.difference),
             **{f"thesis {one.column}": one.value for one in row.published},
@@ -117,33 +118,87 @@ def csv_text(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def sections(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
     """Return the printed tables as (title, headings, cells): the rows, then the orderings."""
-    columns = list(dict.fromkeys(one.column for row in report.rows for one in row.published))
-    headings = ["system", "runs", "error %", "95 % interval", "to baseline", "95 % interval"]
-    headings += [f"thesis {column}" for column in columns]
-    found = [
-        (
-            f"Table {report.table.table} on {report.data}",
-            headings,
-            [_row(row, columns) for row in report.rows],
-        )
-    ]
+    found = _rows_of_one(report) if len(report.table.measures) == 1 else _rows_of_several(report)
     if report.orderings:
+        sign = ">" if report.table.measures[0].higher_is_better else "<"
         found.append(
             (
-                "Does the thesis's order hold here?",
+                f"Does the thesis's order hold here? By {report.table.measures[0].heading}:",
                 ["thesis finds", "pairs", "mean difference", "95 % interval", "here"],
-                [_ordering(one) for one in report.orderings],
+                [_ordering(one, sign) for one in report.orderings],
             )
         )
     return found
+
+
+def _rows_of_one(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
+    measure = report.table.measures[0]
+    columns = _published_columns(report)
+    headings = ["row", "runs", measure.heading, "95 % interval", "to baseline", "95 % interval"]
+    headings += [f"thesis {column}" for column in columns]
+    cells = [
+        [
+            row.name,
+            str(len(row.seeds)),
+            *_cells(row.means.get(measure.metric), sign=False),
+            *_cells(row.difference, sign=True),
+            *_published_cells(row, columns),
+        ]
+        for row in report.rows
+    ]
+    return [(f"Table {report.table.table} on {report.data}", headings, cells)]
+
+
+def _rows_of_several(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
+    measures, columns = report.table.measures, _published_columns(report)
+    cells = [
+        [row.name, str(len(row.seeds)), *(_short(row.means.get(one.metric)) for one in measures)]
+        for row in report.rows
+    ]
+    found = [
+        (
+            f"Table {report.table.table} on {report.data}: means, and half the width of their 95 % intervals",
+            ["row", "runs", *(one.heading for one in measures)],
+            cells,
+        )
+    ]
+    if columns:
+        printed = [[row.name, *_published_cells(row, columns)] for row in report.rows]
+        found.append(("The thesis's numbers", ["row", *columns], printed))
+    return found
+
+
+def _published_columns(report: Report) -> list[str]:
+    return list(dict.fromkeys(one.column for row in report.rows for one in row.published))
+
+
+def _published_cells(row: Row, columns: Sequence[str]) -> list[str]:
+    published = {one.column: f"{one.value:.2f}" for one in row.published}
+    return [published.get(column, "") for column in columns]
+
+
+def _short(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    half = "" if math.isnan(interval.low) else f" ± {(interval.high - interval.low) / 2:.1f}"
+    return f"{interval.value:.1f}{half}"
+
+
+def _means_columns(report: Report, row: Row) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for measure in report.table.measures:
+        columns |= _interval_columns(measure.metric, row.means.get(measure.metric))
+    return columns
 
 
 def notes(report: Report) -> list[str]:
     """Return what a reader must know to read the numbers."""
     made_of = (
         f"{report.table.title}. Data: {report.data}, {report.test_examples} test examples, fingerprint "
-        f"{report.fingerprint[:16]}. The commonest class alone: {report.majority_error_percent:.2f} % error."
+        f"{report.fingerprint[:16]}."
     )
+    if not math.isnan(report.majority_error_percent):
+        made_of += f" The commonest class alone: {report.majority_error_percent:.2f} % error."
     on_this_data = any(one.data == report.data for row in report.rows for one in row.published)
     elsewhere = [] if on_this_data else [OTHER_DATA]
     failed = [f"FAILED, not in the table: {failure}" for failure in report.failures]
@@ -165,7 +220,7 @@ def pictures(report: Report) -> dict[str, bytes]:
     """Return title to PNG: figure 2.8 where runs have fusion weights, figure 2.7 of each baseline's group."""
     folders: dict[str, list[Path]] = {}
     for run in report.runs:
-        folders.setdefault(run.system, []).append(run.folder)
+        folders.setdefault(run.row, []).append(run.folder)
     found = {}
     with_weights = {name: paths for name, paths in folders.items() if _has_weights(paths)}
     if with_weights:
@@ -190,20 +245,9 @@ def _interval_columns(name: str, interval: Interval | None) -> dict[str, str]:
     }
 
 
-def _row(row: Row, columns: Sequence[str]) -> list[str]:
-    published = {one.column: f"{one.value:.2f}" for one in row.published}
+def _ordering(one: Ordering, sign: str) -> list[str]:
     return [
-        row.system,
-        str(len(row.seeds)),
-        *_cells(row.error, sign=False),
-        *_cells(row.difference, sign=True),
-        *(published.get(column, "") for column in columns),
-    ]
-
-
-def _ordering(one: Ordering) -> list[str]:
-    return [
-        f"{one.better} < {one.worse}",
+        f"{one.better} {sign} {one.worse}",
         str(one.seeds),
         *_cells(one.difference, sign=True),
         one.verdict,

@@ -30,7 +30,7 @@ from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
 from kzoo.evaluation.processes import Failure, Job, held_alone, run_jobs
 from kzoo.evaluation.report import write_report
 from kzoo.evaluation.results import Report, RunResult, summarize
-from kzoo.evaluation.tables import TableDefinition, find_table
+from kzoo.evaluation.tables import TableDefinition, TableRow, find_table
 from kzoo.recipe import Recipe
 from kzoo.training.run_folder import Run
 from kzoo.training.tasks import Source, find_task
@@ -40,8 +40,9 @@ SPEED_OVER_SECONDS = 1800
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One cell of a table for one seed: what is trained, how, and where it lies."""
+    """One row of a table for one seed: what is trained, how, and where it lies."""
 
+    row: str
     system: str
     seed: int
     recipe_name: str
@@ -51,7 +52,7 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """For messages, as "cfn_a seed 3"."""
-        return f"{self.system} seed {self.seed}"
+        return f"{self.row} seed {self.seed}"
 
     def steps(self, source: Source) -> int:
         """Return the training steps of the whole run."""
@@ -60,7 +61,8 @@ class PlannedRun:
     def epochs(self, source: Source) -> int:
         """Return the epochs, and so the rows of history.csv, of the whole run."""
         examples = source.splits[self.recipe.data.train_split].examples
-        return -(-self.recipe.total_steps(examples) // self.recipe.steps_per_epoch(examples))
+        stages = [recipe for _, recipe in self.recipe.in_stages()]
+        return sum(-(-one.total_steps(examples) // one.steps_per_epoch(examples)) for one in stages)
 
     def epochs_done(self) -> int:
         """Return the epochs trained so far, by history.csv."""
@@ -100,11 +102,11 @@ def reproduce(
     if seeds < 1 or jobs < 1:
         raise UsageError(f"seeds and jobs must be 1 or more; received seeds={seeds}, jobs={jobs}")
     definition = find_table(table)
-    systems = definition.select(rows)
-    source = _open(data, systems)
+    chosen = definition.select(rows)
+    source = _open(data, chosen)
     folder = runs_folder / f"table-{definition.table}" / slug(data)
     planned = [
-        _plan(definition, name, seed, source, folder, overrides) for seed in range(seeds) for name in systems
+        _plan(definition, row, seed, source, folder, overrides) for seed in range(seeds) for row in chosen
     ]
     with held_alone(folder):
         failures = _train_missing(planned, source, folder, jobs, quiet)
@@ -113,7 +115,7 @@ def reproduce(
     report = summarize(
         definition,
         source,
-        systems,
+        chosen,
         found,
         [f"{one.name} {one.reason}" for one in failures],
     )
@@ -126,8 +128,8 @@ def reproduce(
     return report
 
 
-def _open(data: str, systems: Sequence[str]) -> Any:
-    found = [registry.find(name) for name in systems]
+def _open(data: str, rows: Sequence[TableRow]) -> Source:
+    found = [registry.find(row.system) for row in rows]
     _, recipe = found[0].recipe_for(data)
     return find_task(found[0].task).open(recipe.data, found)
 
@@ -140,13 +142,13 @@ def slug(data: str) -> str:
 
 def _plan(
     table: TableDefinition,
-    name: str,
+    row: TableRow,
     seed: int,
     source: Source,
     folder: Path,
     overrides: Sequence[str],
 ) -> PlannedRun:
-    system = registry.find(name)
+    system = registry.find(row.system)
     if source.name in table.recipes:
         recipe_name = table.recipes[source.name]
         recipe = system.recipe(recipe_name)
@@ -154,13 +156,14 @@ def _plan(
         recipe_name, recipe = system.recipe_for(source.name)
     if recipe.data.validation_split not in source.splits:
         recipe = recipe.override(["data.validation_split=null"])
-    recipe = recipe.override([*overrides, f"seed={seed}"])
+    recipe = recipe.override([*row.overrides, *overrides, f"seed={seed}"])
     return PlannedRun(
-        system=name,
+        row=row.name,
+        system=row.system,
         seed=seed,
         recipe_name=recipe_name,
         recipe=recipe,
-        folder=folder / name / f"seed-{seed}",
+        folder=folder / row.run_name / f"seed-{seed}",
     )
 
 
@@ -172,6 +175,8 @@ def _train_missing(
     quiet: bool,
 ) -> list[Failure]:
     console = Console(stderr=True)
+    by_folder = {one.folder: one for one in reversed(planned)}
+    planned = list(reversed(by_folder.values()))
     missing = [one for one in planned if not (one.folder / "final.keras").is_file()]
     if not missing:
         console.print(f"All {len(planned)} runs are trained.")
@@ -197,9 +202,7 @@ def _job(one: PlannedRun) -> Job:
 
 def _estimate(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> str:
     """Time a step of each row in a process like those that train, and say how long all will take."""
-    runs = {
-        one.system: {"system": one.system, "recipe": one.recipe.model_dump(mode="json")} for one in missing
-    }
+    runs = {one.row: {"system": one.system, "recipe": one.recipe.model_dump(mode="json")} for one in missing}
     with tempfile.TemporaryDirectory() as scratch:
         times = Path(scratch) / "seconds.json"
         task = {"action": "time", "runs": runs, "file": str(times)}
@@ -208,7 +211,7 @@ def _estimate(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs:
             return f"No estimate: the timing {failures[0].reason}. Runs: {folder}"
         seconds = json.loads(times.read_text(encoding="utf-8"))
     left = sum(
-        seconds[one.system] * one.steps(source) * max(0, 1 - one.epochs_done() / one.epochs(source))
+        seconds[one.row] * one.steps(source) * max(0, 1 - one.epochs_done() / one.epochs(source))
         for one in missing
     )
     hours = left / min(jobs, len(missing)) / 3600
@@ -270,10 +273,11 @@ def _collect(
     planned: Sequence[PlannedRun], source: Source, failures: Sequence[Failure]
 ) -> tuple[list[RunResult], list[Failure]]:
     """Return the results of the runs that did not fail, evaluating what is trained but not evaluated."""
-    failed = {one.name for one in failures}
+    names = {one.name: one for one in planned}
+    failed = {names[one.name].folder for one in failures}
     found, unreadable = [], []
     for one in planned:
-        if one.name in failed:
+        if one.folder in failed:
             continue
         try:
             found.append(_result(one, source))
@@ -288,6 +292,7 @@ def _result(one: PlannedRun, source: Source) -> RunResult:
     split = one.recipe.data.test_split
     evaluation = read_evaluation(run, source.fingerprint, split) or evaluate_run(run, source, split)
     return RunResult(
+        row=one.row,
         system=one.system,
         seed=one.seed,
         folder=one.folder,

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kzoo.data.sources import DataSource
 from kzoo.evaluation.evaluate import Evaluation
 from kzoo.evaluation.statistics import Interval, mean_interval
-from kzoo.evaluation.tables import TableDefinition
+from kzoo.evaluation.tables import TableDefinition, TableRow
 from kzoo.system import PublishedResult
+from kzoo.training.tasks import Source
 
 HELD, FAILED, UNDECIDED = "held", "failed", "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One finished run and what it does on the test split."""
+    """One finished run and what it does on the test split, for one row of a table."""
 
+    row: str
     system: str
     seed: int
     folder: Path
@@ -32,20 +33,21 @@ class RunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One system over all seeds.
+    """One row over all seeds.
 
     Attributes:
-        system: registered name.
+        name: of the row.
         seeds: of the runs there are.
-        error: mean of the table's metric with Student's 95 % interval; None without runs.
+        means: metric to its mean with Student's 95 % interval; empty without runs.
         published: the thesis's numbers of this row.
-        baseline: the system that `difference` is taken to, or None.
-        difference: error less the baseline's of the same seed, mean and interval; None without pairs.
+        baseline: the row that `difference` is taken to, or None.
+        difference: first measure less the baseline's of the same seed, mean and interval; None without
+            pairs.
     """
 
-    system: str
+    name: str
     seeds: tuple[int, ...]
-    error: Interval | None
+    means: Mapping[str, Interval]
     published: tuple[PublishedResult, ...]
     baseline: str | None
     difference: Interval | None
@@ -56,10 +58,11 @@ class Ordering:
     """A pair that the thesis orders, and whether the interval of the paired difference agrees.
 
     Attributes:
-        better, worse: systems; the thesis finds the first one's error lower.
+        better, worse: rows; the thesis finds the first one better.
         seeds: that both have been trained with.
-        difference: error of `better` less that of `worse`, paired by seed; None without pairs.
-        verdict: "held" if the interval lies below 0, "failed" if above, else "undecided".
+        difference: first measure of `better` less that of `worse`, paired by seed; None without pairs.
+        verdict: "held" if the whole interval says that `better` is better, "failed" if it says worse, else
+            "undecided".
     """
 
     better: str
@@ -71,7 +74,10 @@ class Ordering:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One of the thesis's tables on one data set, with everything that it was made of."""
+    """One of the thesis's tables on one data set, with everything that it was made of.
+
+    `majority_error_percent` is the error of the commonest class alone; NaN for what is no classification.
+    """
 
     table: TableDefinition
     data: str
@@ -86,62 +92,78 @@ class Report:
     failures: tuple[str, ...]
 
 
+Values = Mapping[str, Mapping[int, float]]
+
+
 def summarize(
     table: TableDefinition,
-    source: DataSource,
-    systems: Sequence[str],
+    source: Source,
+    rows: Sequence[TableRow],
     runs: Sequence[RunResult],
     failures: Sequence[str] = (),
 ) -> Report:
-    """Return the table of `systems` over the runs there are; a row may have none."""
-    errors: dict[str, dict[int, float]] = {name: {} for name in systems}
-    for run in runs:
-        errors[run.system][run.seed] = run.evaluation.metrics[table.metric]
-    first = runs[0].evaluation if runs else None
+    """Return the table of `rows` over the runs there are; a row may have none."""
+    names = [row.name for row in rows]
+    values = {one.metric: _values(one.metric, rows, runs) for one in table.measures}
+    first = table.measures[0]
+    evaluation = runs[0].evaluation if runs else None
+    majority = evaluation.metrics.get("majority_accuracy", math.nan) if evaluation else math.nan
     return Report(
         table=table,
         data=source.name,
         fingerprint=source.fingerprint,
         data_source=source.source,
         licence=source.licence,
-        test_examples=first.examples if first else 0,
-        majority_error_percent=100 * (1 - first.metrics["majority_accuracy"]) if first else math.nan,
-        rows=tuple(_row(table, source.name, name, errors) for name in systems),
+        test_examples=evaluation.examples if evaluation else 0,
+        majority_error_percent=100 * (1 - majority),
+        rows=tuple(_row(table, source.name, row, values) for row in rows),
         orderings=tuple(
-            _ordering(better, worse, errors)
+            _ordering(better, worse, values[first.metric], first.higher_is_better)
             for better, worse in table.orderings
-            if better in systems and worse in systems
+            if better in names and worse in names
         ),
         runs=tuple(runs),
         failures=tuple(failures),
     )
 
 
-def _row(
-    table: TableDefinition,
-    data: str,
-    name: str,
-    errors: Mapping[str, Mapping[int, float]],
-) -> Row:
-    baseline = table.baselines.get(name)
+def _values(metric: str, rows: Sequence[TableRow], runs: Sequence[RunResult]) -> Values:
+    """Return row to seed to value."""
+    return {
+        row.name: {
+            run.seed: run.evaluation.metrics[row.metric_prefix + metric]
+            for run in runs
+            if run.row == row.name
+        }
+        for row in rows
+    }
+
+
+def _row(table: TableDefinition, data: str, row: TableRow, values: Mapping[str, Values]) -> Row:
+    first = values[table.measures[0].metric]
+    baseline = table.baselines.get(row.name)
     return Row(
-        system=name,
-        seeds=tuple(errors[name]),
-        error=mean_interval(list(errors[name].values())) if errors[name] else None,
-        published=table.published(name, data),
+        name=row.name,
+        seeds=tuple(first[row.name]),
+        means={
+            metric: mean_interval(list(found[row.name].values()))
+            for metric, found in values.items()
+            if found[row.name]
+        },
+        published=table.published(row, data),
         baseline=baseline,
-        difference=_paired(errors[name], errors.get(baseline, {})) if baseline else None,
+        difference=_paired(first[row.name], first.get(baseline, {})) if baseline else None,
     )
 
 
-def _ordering(better: str, worse: str, errors: Mapping[str, Mapping[int, float]]) -> Ordering:
-    difference = _paired(errors[better], errors[worse])
+def _ordering(better: str, worse: str, values: Values, higher_is_better: bool) -> Ordering:
+    difference = _paired(values[better], values[worse])
     return Ordering(
         better=better,
         worse=worse,
-        seeds=len(errors[better].keys() & errors[worse].keys()),
+        seeds=len(values[better].keys() & values[worse].keys()),
         difference=difference,
-        verdict=_verdict(difference),
+        verdict=_verdict(difference, higher_is_better),
     )
 
 
@@ -150,9 +172,10 @@ def _paired(mine: Mapping[int, float], theirs: Mapping[int, float]) -> Interval 
     return mean_interval(differences) if differences else None
 
 
-def _verdict(difference: Interval | None) -> str:
+def _verdict(difference: Interval | None, higher_is_better: bool) -> str:
     if difference is None or math.isnan(difference.low):
         return UNDECIDED
+    below, above = (FAILED, HELD) if higher_is_better else (HELD, FAILED)
     if difference.high < 0:
-        return HELD
-    return FAILED if difference.low > 0 else UNDECIDED
+        return below
+    return above if difference.low > 0 else UNDECIDED

@@ -11,6 +11,45 @@ from kzoo.errors import UnknownNameError, UsageError
 from kzoo.system import PublishedResult
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What a column of numbers is.
+
+    Attributes:
+        metric: the name under which `evaluate` returns it.
+        heading: of the column.
+        higher_is_better: False for errors and losses.
+    """
+
+    metric: str
+    heading: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRow:
+    """One row: a system, trained in a way of its own where the table compares ways.
+
+    Attributes:
+        name: of the row; that of the system where it has one row only.
+        system: registered model.
+        overrides: of its recipe, as "options.steps=2"; rows with the same system and overrides share runs.
+        metric_prefix: before the names of metrics, where one model is measured in several ways.
+        printed: the row's heading in the thesis; "" where a system has one row only.
+    """
+
+    name: str
+    system: str
+    overrides: tuple[str, ...] = ()
+    metric_prefix: str = ""
+    printed: str = ""
+
+    @property
+    def run_name(self) -> str:
+        """Name of the folder of its runs."""
+        return "-".join([self.system, *(one.replace("=", "-").replace("/", "-") for one in self.overrides)])
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableDefinition:
     """One table of the thesis.
@@ -18,38 +57,48 @@ class TableDefinition:
     Attributes:
         table: its number, as "2.2".
         title: what it compares.
-        systems: a registered model a row, in the thesis's order.
-        metric: what its numbers are; lower is better.
-        baselines: system to the system that its runs are paired with, seed by seed.
-        orderings: pairs (better, worse) that the thesis finds.
+        rows: in the thesis's order.
+        measures: what its numbers are; differences and orderings are of the first.
+        baselines: row to the row that its runs are paired with, seed by seed.
+        orderings: pairs (better, worse) of rows that the thesis finds.
         recipes: data to the recipe's name, where it is not the first one written for that data.
     """
 
     table: str
     title: str
-    systems: tuple[str, ...]
-    metric: str
-    baselines: Mapping[str, str]
-    orderings: tuple[tuple[str, str], ...]
+    rows: tuple[TableRow, ...]
+    measures: tuple[Measure, ...]
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    orderings: tuple[tuple[str, str], ...] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
 
-    def select(self, pattern: str | None) -> tuple[str, ...]:
+    def select(self, pattern: str | None) -> tuple[TableRow, ...]:
         """Return the rows that a shell pattern names, all of them for None.
 
         Raises:
             UsageError: if it names none.
         """
-        chosen = tuple(name for name in self.systems if fnmatch.fnmatchcase(name, pattern or "*"))
+        chosen = tuple(row for row in self.rows if fnmatch.fnmatchcase(row.name, pattern or "*"))
         if not chosen:
-            raise UsageError(
-                f"no row of table {self.table} matches {pattern!r}; it has {', '.join(self.systems)}"
-            )
+            names = ", ".join(row.name for row in self.rows)
+            raise UsageError(f"no row of table {self.table} matches {pattern!r}; it has {names}")
         return chosen
 
-    def published(self, system: str, data: str) -> tuple[PublishedResult, ...]:
+    def published(self, row: TableRow, data: str) -> tuple[PublishedResult, ...]:
         """Return the thesis's numbers of a row: that of the data set, or all where it has none for it."""
-        row = [one for one in registry.find(system).published if one.table == self.table]
-        return tuple(one for one in row if one.data == data) or tuple(row)
+        found = [
+            one
+            for one in registry.find(row.system).published
+            if one.table == self.table and row.printed in ("", one.row)
+        ]
+        return tuple(one for one in found if one.data == data) or tuple(found)
+
+
+ERROR = Measure("error_percent", "error %", higher_is_better=False)
+
+
+def _systems(*names: str) -> tuple[TableRow, ...]:
+    return tuple(TableRow(name=name, system=name) for name in names)
 
 
 def _fusions(bases: str) -> tuple[tuple[str, str], ...]:
@@ -68,8 +117,10 @@ TABLES = {
         TableDefinition(
             table="2.2",
             title="Fusion of side branches: error rates of plain CNNs and fusion networks",
-            systems=tuple(f"{row}_{base}" for base in "ab" for row in ("cnn", "cnn_sum", "cnn_conv", "cfn")),
-            metric="error_percent",
+            rows=_systems(
+                *(f"{row}_{base}" for base in "ab" for row in ("cnn", "cnn_sum", "cnn_conv", "cfn"))
+            ),
+            measures=(ERROR,),
             baselines={
                 f"{row}_{base}": f"cnn_{base}" for base in "ab" for row in ("cnn_sum", "cnn_conv", "cfn")
             },
@@ -78,8 +129,8 @@ TABLES = {
         TableDefinition(
             table="2.3",
             title="With data augmentation: error rates of CNN-B and CFN-B",
-            systems=("cnn_b", "cfn_b"),
-            metric="error_percent",
+            rows=_systems("cnn_b", "cfn_b"),
+            measures=(ERROR,),
             baselines={"cfn_b": "cnn_b"},
             orderings=(("cfn_b", "cnn_b"),),
             recipes={"cifar10": "cifar10_augmented"},
