@@ -43,10 +43,17 @@ class PublishedResult:
 
 @dataclass(frozen=True)
 class Signature:
-    """One endpoint of an exported model: a TensorFlow function and its input specs, in order."""
+    """One endpoint of an exported model.
+
+    Attributes:
+        function: TensorFlow function of the inputs, by position, to outputs by name.
+        inputs: their specs, in order.
+        tracked: what the function uses besides the model: Keras models and modules with weights or tables.
+    """
 
     function: Callable[..., dict[str, Any]]
     inputs: tuple[Any, ...]
+    tracked: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +75,8 @@ class System:
         features: public feature name to the name of the layer whose output it is.
         recipes: name to recipe.
         published: the thesis's numbers for this model.
-        signatures_reference: function `(model, system, classes) -> dict[str, Signature]`.
+        signatures_reference: function `(model, system, classes) -> dict[str, Signature]`; of a network over
+            features also with the names of their encoders, `image_encoder` and `text_encoder`.
         evaluate_reference: function `(model, data) -> dict[str, float]`, by the thesis's metrics; data are
             what the task measures on: batches of (image, label), or the arrays of a split.
         losses_reference: function `(outputs, batch, options) -> dict[str, scalar]` of loss terms whose sum is
@@ -111,9 +119,17 @@ class System:
                 raise UnknownNameError(f"option of {self.name}", option, self.options)
         return resolve(self.build_reference)(name=self.name, **{**self.options, **options})
 
-    def signatures(self, model: keras.Model, classes: tuple[str, ...]) -> dict[str, Signature]:
-        """Return the endpoints of an export of `model`, whose outputs are named by `classes`."""
-        return resolve(self.signatures_reference)(model, self, classes)
+    def signatures(
+        self, model: keras.Model, classes: tuple[str, ...], **encoders: str
+    ) -> dict[str, Signature]:
+        """Return the endpoints of an export of `model`.
+
+        Args:
+            model: of this system.
+            classes: names of its outputs; none for what does not classify.
+            encoders: for a network over features, image_encoder and text_encoder: what made them.
+        """
+        return resolve(self.signatures_reference)(model, self, classes, **encoders)
 
     def evaluate(self, model: keras.Model, data: Any) -> dict[str, float]:
         """Return the thesis's metrics of `model` over what its task measures on."""

@@ -20,11 +20,11 @@ class _Section(BaseModel):
 
 
 class Input(_Section):
-    """The images that the network sees."""
+    """What goes into the network."""
 
-    image_size: tuple[int, int] = Field(description="height, width")
-    channels: int
-    normalization: str = Field(description="done inside the exported graph")
+    shapes: dict[str, tuple[int | None, ...]] = Field(description="by name, without the batch")
+    normalization: str = Field(description="of images, done inside the exported graph")
+    encoders: dict[str, str] = Field(default_factory=dict, description="that make the features it takes")
 
 
 class Parameters(_Section):

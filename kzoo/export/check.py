@@ -73,7 +73,18 @@ def _model_differences(folder: Path, card: Card) -> Iterator[str]:
     found = count_parameters(model)
     if found != card.parameters:
         yield f"{KERAS_FILE} has {found} parameters; the card says {card.parameters}"
-    if tuple(model.input_shape[1:]) != (*card.input.image_size, card.input.channels):
-        yield f"{KERAS_FILE} takes {model.input_shape[1:]}; the card says {card.input}"
-    if model.output_shape[-1] != len(card.classes):
-        yield f"{KERAS_FILE} has {model.output_shape[-1]} outputs; the card names {len(card.classes)} classes"
+    shapes = input_shapes(model)
+    if shapes != card.input.shapes:
+        yield f"{KERAS_FILE} takes {shapes}; the card says {card.input.shapes}"
+    logits = model.get_layer("logits").output.shape[-1] if _has_logits(model) else 0
+    if card.classes and logits != len(card.classes):
+        yield f"{KERAS_FILE} has {logits} outputs; the card names {len(card.classes)} classes"
+
+
+def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Return input name to shape without the batch."""
+    return {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+
+
+def _has_logits(model: keras.Model) -> bool:
+    return any(layer.name == "logits" for layer in model.layers)

@@ -26,7 +26,7 @@ from kzoo.export.card import (
     Licence,
     TrainingRecord,
 )
-from kzoo.export.check import count_parameters, describe_files
+from kzoo.export.check import count_parameters, describe_files, input_shapes
 from kzoo.export.page import render_page
 from kzoo.export.requests import WARM_UP_FILE, make_requests, write_requests
 from kzoo.export.verification import verify
@@ -74,7 +74,8 @@ def export_run(
     return export_model(
         run.model(which),
         dataclasses.replace(system, normalization=description.recipe.pipeline.normalization),
-        classes=description.data["classes"],
+        classes=description.data["classes"] if "classes" in description.options else (),
+        encoders=description.data.get("encoders"),
         out=out,
         version=version,
         examples=examples,
@@ -100,7 +101,8 @@ def export_model(
     model: keras.Model,
     system: System,
     *,
-    classes: Sequence[str],
+    classes: Sequence[str] = (),
+    encoders: Mapping[str, str] | None = None,
     out: Path,
     version: int | None = None,
     examples: Sequence[bytes] = (),
@@ -119,7 +121,8 @@ def export_model(
     Args:
         model: a model of `system`, compiled or not, in any precision.
         system: gives the name, the endpoints and the normalisation.
-        classes: names of the outputs.
+        classes: names of the outputs; none for what does not classify.
+        encoders: of a network over features: image_encoder and text_encoder, by name.
         out: folder of all exports.
         version: a whole number from 1; by default one more than the highest there is.
         examples: encoded images for the warm-up requests; test patterns where there are none.
@@ -135,7 +138,7 @@ def export_model(
             left that a server would load.
     """
     target = _target(out / system.name, version)
-    signatures = system.signatures(model, tuple(classes))
+    signatures = system.signatures(model, tuple(classes), **(encoders or {}))
     with _published(target) as aside, _progress(f"exporting {system.name}", 4, quiet) as step:
         _write_saved_model(model, signatures, aside)
         step()
@@ -153,9 +156,9 @@ def export_model(
             created=datetime.now(UTC).replace(microsecond=0),
             classes=tuple(classes),
             input=Input(
-                image_size=model.input_shape[1:3],
-                channels=model.input_shape[3],
+                shapes=input_shapes(model),
                 normalization=system.normalization,
+                encoders=dict(encoders or {}),
             ),
             parameters=count_parameters(model),
             signatures=endpoints,
@@ -224,6 +227,8 @@ def _progress(title: str, steps: int, quiet: bool) -> Iterator[Any]:
 def _write_saved_model(model: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(model)
+    for resource in {id(one): one for signature in signatures.values() for one in signature.tracked}.values():
+        archive.track(resource)
     for name, signature in signatures.items():
         archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
     archive.write_out(str(folder), verbose=False)

@@ -15,24 +15,22 @@ def render_page(card: Card) -> str:
 
 
 def _lines(card: Card) -> Iterator[str]:
-    height, width = card.input.image_size
     yield f"# {card.name}, version {card.version}\n"
     yield f"{card.summary[:1].upper()}{card.summary[1:]}. {card.source}.\n"
     yield f"Exported {card.created.isoformat()}.\n"
     yield markdown_table(
         ("", ""),
         [
-            (
-                "input",
-                f"{height} x {width} x {card.input.channels}, {card.input.normalization} normalisation",
-            ),
+            ("input", _input(card)),
             ("parameters", f"{card.parameters.trainable:,} trainable, {card.parameters.total:,} in all"),
             ("computes in", card.verification.compute_dtype),
             ("licence of the code", card.licence.code),
             ("licence of the weights", card.licence.weights),
         ],
     )
-    yield f"\n{len(card.classes)} classes: {', '.join(card.classes)}.\n"
+    if card.classes:
+        yield f"\n{len(card.classes)} classes: {', '.join(card.classes)}.\n"
+    yield ""
     yield "## Endpoints\n"
     yield markdown_table(
         ("signature", "takes", "gives"),
@@ -57,6 +55,17 @@ def _lines(card: Card) -> Iterator[str]:
         ("file", "bytes", "SHA-256"),
         [(f"`{name}`", f"{file.bytes:,}", f"`{file.sha256}`") for name, file in sorted(card.files.items())],
     )
+
+
+def _input(card: Card) -> str:
+    parts = [
+        f"{name} {' x '.join('any' if size is None else str(size) for size in shape)}"
+        for name, shape in card.input.shapes.items()
+    ]
+    if card.input.normalization != "none":
+        parts.append(f"{card.input.normalization} normalisation")
+    parts += [f"{name.replace('_', ' ')} {encoder}" for name, encoder in card.input.encoders.items()]
+    return ", ".join(parts)
 
 
 def _training(card: Card) -> Iterator[str]:

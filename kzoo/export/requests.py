@@ -16,6 +16,7 @@ from kzoo.system import Signature
 
 WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 8)
+TEXTS = ("grinning face", "A house with a garden.", "flag: Netherlands", "two red hearts, and a blue one")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def make_requests(signatures: Mapping[str, Signature], examples: Sequence[bytes]
     """Return a request to each signature for each of BATCH_SIZES; examples are taken in turn.
 
     Args:
-        signatures: their inputs are encoded images (string (N,)) or images (float (N, H, W, 3), 0 to 255).
+        signatures: their inputs are encoded images (string (N,) called image...), texts (string (N,)), images
+            (float (N, H, W, 3), 0 to 255) or features (float (N, K)).
         examples: encoded images; test patterns where there are none.
 
     Raises:
@@ -76,18 +78,29 @@ def write_requests(path: Path, model_name: str, requests: Sequence[Request]) -> 
 
 def _input(signature: str, spec: tf.TensorSpec, images: list[bytes]) -> tf.Tensor:
     encoded = tf.constant(images, tf.string)
+    is_image = spec.name.startswith("image")
     try:
-        if spec.dtype == tf.string and spec.shape.rank == 1:
+        if spec.dtype == tf.string and spec.shape.rank == 1 and is_image:
             decode_images(encoded, (1, 1))
             return encoded
         if spec.dtype.is_floating and spec.shape.rank == 4 and spec.shape[-1] == 3:
             return tf.cast(decode_images(encoded, tuple(spec.shape[1:3])), spec.dtype)
     except tf.errors.InvalidArgumentError as error:
         raise ExportError(f"the example images cannot be used: {error.message}") from error
+    if spec.dtype == tf.string and spec.shape.rank == 1:
+        return tf.constant(list(islice(cycle(TEXTS), len(images))), tf.string)
+    if spec.dtype.is_floating and spec.shape.rank == 2:
+        return tf.cast(_waves(len(images), spec.shape[1]), spec.dtype)
     raise ExportError(
         f"signature {signature!r}: no example can be made for its input {spec}; expected string (N,) of "
-        "encoded images or float (N, H, W, 3)"
+        "encoded images or texts, float (N, H, W, 3) or float (N, K)"
     )
+
+
+def _waves(rows: int, columns: int) -> np.ndarray:
+    """Return features of about unit size, each row another, the same everywhere."""
+    row, column = np.mgrid[0:rows, 0:columns]
+    return np.sin((1 + row) * (1 + column) * 0.7)
 
 
 def _draw_patterns(sizes: Sequence[tuple[int, int]]) -> Iterator[bytes]:

@@ -117,6 +117,7 @@ def describe(training: Training) -> RunDescription:
             "examples": {name: split.examples for name, split in source.splits.items()},
             "licence": source.licence,
             "source": source.source,
+            **training.task.description(source),
         },
         strategy={"name": type(strategy).__name__, "replicas": strategy.num_replicas_in_sync},
         precision=training.precision,

@@ -29,6 +29,15 @@ class Matching(Task):
         encoders = {"image_encoder": data.image_encoder, "text_encoder": data.text_encoder}
         return open_pairs(data.name, **{name: value for name, value in encoders.items() if value is not None})
 
+    def description(self, source: PairSource) -> dict[str, Any]:
+        """Return the names of the encoders."""
+        return {
+            "encoders": {
+                "image_encoder": source.image_encoder.name,
+                "text_encoder": source.text_encoder.name,
+            }
+        }
+
     def options(self, system: System, source: PairSource) -> dict[str, Any]:
         """Return the dimensions of the features, and the number of classes of a system that has any."""
         found = {

@@ -66,6 +66,10 @@ class Task(ABC):
             DataError, UnknownNameError: if it cannot be had.
         """
 
+    def description(self, source: Any) -> dict[str, Any]:
+        """Return what a run records of such data besides name, classes, splits, fingerprint and terms."""
+        return {}
+
     @abstractmethod
     def options(self, system: System, source: Any) -> dict[str, Any]:
         """Return the build options that the data decide, as the number of classes."""
