@@ -1,0 +1,179 @@
+"""Captioned images to TFRecords of features, shard by shard: what is written is whole, and is not made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kzoo.data.captions import CaptionedImage, CaptionedSource, open_captions
+from kzoo.data.encoders import Encoder, EncoderGraph, encoder_graph, find_encoder
+from kzoo.errors import DataError
+from kzoo.files import cache_folder, write_atomic
+
+IMAGES_A_SHARD = 100
+BATCH = 20
+MANIFEST = "features.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of images of one split, and the file that their features go to."""
+
+    split: str
+    number: int
+    of: int
+
+    @property
+    def file(self) -> str:
+        """Its name, as "train-00000-of-00011.tfrecord"."""
+        return f"{self.split}-{self.number:05d}-of-{self.of:05d}.tfrecord"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What is encoded by what, and where the features lie."""
+
+    source: CaptionedSource
+    image_encoder: Encoder
+    text_encoder: Encoder
+    folder: Path
+
+    def shards(self) -> list[Shard]:
+        """Return all shards of all splits."""
+        found = []
+        for split in self.source.splits:
+            of = max(1, -(-len(self.source.images(split)) // IMAGES_A_SHARD))
+            found += [Shard(split, number, of) for number in range(of)]
+        return found
+
+    def missing(self) -> list[Shard]:
+        """Return the shards that are not there yet."""
+        return [shard for shard in self.shards() if not (self.folder / shard.file).is_file()]
+
+    def description(self) -> dict[str, Any]:
+        """Return what the features are made of, as features.json holds it."""
+        return {
+            "format": FORMAT,
+            "data": self.source.name,
+            "fingerprint": self.source.fingerprint,
+            "image_encoder": asdict(self.image_encoder),
+            "text_encoder": asdict(self.text_encoder),
+        }
+
+
+def encoding_of(name: str, image_encoder: str, text_encoder: str, folder: Path | None = None) -> Encoding:
+    """Return what encoding a captioned data set means; nothing is computed yet.
+
+    Args:
+        name: a captioned data set.
+        image_encoder, text_encoder: names of encoders.
+        folder: of the features; by default one in the cache whose name says what it holds.
+
+    Raises:
+        UnknownNameError: for an unknown data set or encoder.
+        DataError: if `folder` holds features of other data or encoders.
+    """
+    image, text = find_encoder("image", image_encoder), find_encoder("text", text_encoder)
+    source = open_captions(name)
+    key = f"{source.fingerprint[:12]}-{image.name}-{image.sha256[:8]}-{text.name}-{text.sha256[:8]}"
+    place = folder or cache_folder("features") / f"{name.replace('/', '-').replace(':', '-')}-{key}"
+    encoding = Encoding(source, image, text, place)
+    _require_same(encoding)
+    return encoding
+
+
+def encode_shard(encoding: Encoding, shard: Shard, image: EncoderGraph, text: EncoderGraph) -> None:
+    """Write the features of one shard, whole or not at all."""
+    import tensorflow as tf
+
+    images = encoding.source.images(shard.split)[shard.number * IMAGES_A_SHARD :][:IMAGES_A_SHARD]
+    target = encoding.folder / shard.file
+    aside = target.with_name(f".{target.name}.part")
+    with tf.io.TFRecordWriter(str(aside)) as writer:
+        for example in _examples(images, image, text):
+            writer.write(example.SerializeToString())
+    aside.replace(target)
+
+
+def encode_missing(encoding: Encoding, *, quiet: bool = False) -> None:
+    """Write the shards that are missing, in this process, with a progress bar."""
+    from kzoo.data.progress import progress_bar
+
+    missing = encoding.missing()
+    write_description(encoding)
+    if not missing:
+        return
+    image, text = encoder_graph(encoding.image_encoder), encoder_graph(encoding.text_encoder)
+    title = f"encoding {encoding.source.name}: {encoding.image_encoder.name}, {encoding.text_encoder.name}"
+    for shard in missing if quiet else progress_bar(missing, title, total=len(missing)):
+        encode_shard(encoding, shard, image, text)
+
+
+def write_description(encoding: Encoding) -> None:
+    """Write features.json where there is none."""
+    path = encoding.folder / MANIFEST
+    if not path.is_file():
+        write_atomic(path, json.dumps(encoding.description(), indent=2) + "\n")
+
+
+def _examples(images: Sequence[CaptionedImage], image: EncoderGraph, text: EncoderGraph) -> Iterator[Any]:
+    import numpy as np
+    import tensorflow as tf
+
+    for batch in (images[start : start + BATCH] for start in range(0, len(images), BATCH)):
+        image_features = image.features(tf.constant([one.image_bytes() for one in batch])).numpy()
+        for one, features in zip(batch, image_features, strict=True):
+            text_features = text.features(tf.constant(one.captions)).numpy()
+            if not (np.isfinite(features).all() and np.isfinite(text_features).all()):
+                raise DataError(f"the features of {one.id} are not finite; its captions are {one.captions}")
+            yield tf.train.Example(
+                features=tf.train.Features(
+                    feature={
+                        "image_id": _bytes([one.id]),
+                        "captions": _bytes(one.captions),
+                        "label": _integers([] if one.label is None else [one.label]),
+                        "image_features": _floats(features),
+                        "text_features": _floats(text_features.ravel()),
+                    }
+                )
+            )
+
+
+def _bytes(values: Sequence[str]) -> Any:
+    import tensorflow as tf
+
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[one.encode() for one in values]))
+
+
+def _integers(values: Sequence[int]) -> Any:
+    import tensorflow as tf
+
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+def _require_same(encoding: Encoding) -> None:
+    path = encoding.folder / MANIFEST
+    if not path.is_file():
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}; remove the folder to encode again") from error
+    expected = json.loads(json.dumps(encoding.description()))
+    if found != expected:
+        differences = [
+            f"{name}: {found.get(name)} there, {expected[name]} asked for"
+            for name in expected
+            if not isinstance(found, dict) or found.get(name) != expected[name]
+        ]
+        raise DataError(f"{encoding.folder} holds other features ({'; '.join(differences)})")

@@ -1,0 +1,107 @@
+"""What exported networks over image and text features have in common: endpoints that take raw input.
+
+The encoders that make the features are inside the graph, so a client sends image files and plain strings;
+features made elsewhere go to the endpoints whose names end in `_tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from kzoo.data.encoder_graphs import image_encoder_graph, text_encoder_graph
+from kzoo.data.endpoints import IMAGE_BYTES
+from kzoo.system import Signature
+
+TEXT = tf.TensorSpec((None,), tf.string, name="text")
+
+Vectors = Mapping[str, tf.Tensor]
+
+
+def checked_features(features: tf.Tensor, name: str) -> tf.Tensor:
+    """Return `features` (N, K) as they are, having checked that N is 1 or more and each value a number.
+
+    Raises:
+        tf.errors.InvalidArgumentError: for an empty batch, and for NaN or infinite values; the message names
+            their rows.
+    """
+    some = tf.debugging.Assert(tf.shape(features)[0] > 0, [f"{name} is empty; expected one row or more"])
+    bad = tf.where(~tf.reduce_all(tf.math.is_finite(features), axis=1))[:, 0]
+    message = tf.strings.format(name + " is NaN or infinite in rows {}; expected finite features", bad)
+    with tf.control_dependencies([some, tf.debugging.Assert(tf.size(bad) == 0, [message])]):
+        return tf.identity(features)
+
+
+def pair_signatures(
+    *,
+    dimensions: Mapping[str, int],
+    embed_image: Callable[[tf.Tensor], Vectors],
+    embed_text: Callable[[tf.Tensor], Vectors],
+    score: Callable[[Vectors, Vectors], tf.Tensor],
+    image_encoder: str | None,
+    text_encoder: str | None,
+) -> dict[str, Signature]:
+    """Return the endpoints of a matching network.
+
+    - `embed_image`, `embed_text`: image_bytes or text string (N,) to the vectors float32 (N, K) of each
+      space, by which a gallery is indexed.
+    - `score`: image_bytes (N,) and text (M,) to similarity float32 (N, M); also `serving_default`.
+    - `embed_image_tensor`, `embed_text_tensor`, `score_tensor`: the same of image_features float32 (N, I) and
+      text_features float32 (N, T); these alone, `score_tensor` as `serving_default`, where an encoder
+      cannot be had in the graph.
+
+    Args:
+        dimensions: of the features, "image" and "text".
+        embed_image, embed_text: features to vectors by space.
+        score: vectors of N images and M texts, by space, to similarity.
+        image_encoder, text_encoder: names, or None for features of unknown origin.
+    """
+    image_features = tf.TensorSpec((None, dimensions["image"]), tf.float32, name="image_features")
+    text_features = tf.TensorSpec((None, dimensions["text"]), tf.float32, name="text_features")
+
+    def image_vectors(features: tf.Tensor) -> Vectors:
+        return embed_image(checked_features(features, "image_features"))
+
+    def text_vectors(features: tf.Tensor) -> Vectors:
+        return embed_text(checked_features(features, "text_features"))
+
+    def similarity(image: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"similarity": score(image_vectors(image), text_vectors(text))}
+
+    found = {
+        "embed_image_tensor": Signature(image_vectors, (image_features,)),
+        "embed_text_tensor": Signature(text_vectors, (text_features,)),
+        "score_tensor": Signature(similarity, (image_features, text_features)),
+    }
+    image_graph = image_encoder_graph(image_encoder) if image_encoder else None
+    text_graph = text_encoder_graph(text_encoder) if text_encoder else None
+    if image_graph is None or text_graph is None:
+        return {**found, "serving_default": found["score_tensor"]}
+
+    def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return similarity(image_graph.features(image_bytes), text_graph.features(text))
+
+    both = (*image_graph.tracked, *text_graph.tracked)
+    scored = Signature(score_raw, (IMAGE_BYTES, TEXT), both)
+    return {
+        **found,
+        "embed_image": Signature(
+            lambda image_bytes: image_vectors(image_graph.features(image_bytes)),
+            (IMAGE_BYTES,),
+            image_graph.tracked,
+        ),
+        "embed_text": Signature(
+            lambda text: text_vectors(text_graph.features(text)), (TEXT,), text_graph.tracked
+        ),
+        "score": scored,
+        "serving_default": scored,
+    }
+
+
+def inference_model(model: Any, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    """Return the part of a functional model from some of its inputs to some of its tensors, by name."""
+    import keras
+
+    return keras.Model(dict(inputs), dict(outputs), name=f"{model.name}_part")
