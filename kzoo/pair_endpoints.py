@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kzoo.data.encoder_graphs import image_encoder_graph, text_encoder_graph
+from kzoo.data.encoders import encoder_graph, find_encoder
 from kzoo.data.endpoints import IMAGE_BYTES
 from kzoo.system import Signature
 
@@ -49,8 +49,8 @@ def pair_signatures(
       space, by which a gallery is indexed.
     - `score`: image_bytes (N,) and text (M,) to similarity float32 (N, M); also `serving_default`.
     - `embed_image_tensor`, `embed_text_tensor`, `score_tensor`: the same of image_features float32 (N, I) and
-      text_features float32 (N, T); these alone, `score_tensor` as `serving_default`, where an encoder
-      cannot be had in the graph.
+      text_features float32 (N, T); these alone, `score_tensor` as `serving_default`, for features of unknown
+      origin.
 
     Args:
         dimensions: of the features, "image" and "text".
@@ -75,10 +75,10 @@ def pair_signatures(
         "embed_text_tensor": Signature(text_vectors, (text_features,)),
         "score_tensor": Signature(similarity, (image_features, text_features)),
     }
-    image_graph = image_encoder_graph(image_encoder) if image_encoder else None
-    text_graph = text_encoder_graph(text_encoder) if text_encoder else None
-    if image_graph is None or text_graph is None:
+    if image_encoder is None or text_encoder is None:
         return {**found, "serving_default": found["score_tensor"]}
+    image_graph = encoder_graph(find_encoder("image", image_encoder))
+    text_graph = encoder_graph(find_encoder("text", text_encoder))
 
     def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return similarity(image_graph.features(image_bytes), text_graph.features(text))
@@ -98,10 +98,3 @@ def pair_signatures(
         "score": scored,
         "serving_default": scored,
     }
-
-
-def inference_model(model: Any, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
-    """Return the part of a functional model from some of its inputs to some of its tensors, by name."""
-    import keras
-
-    return keras.Model(dict(inputs), dict(outputs), name=f"{model.name}_part")

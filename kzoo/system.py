@@ -51,7 +51,7 @@ class Signature:
         tracked: what the function uses besides the model: Keras models and modules with weights or tables.
     """
 
-    function: Callable[..., dict[str, Any]]
+    function: Callable[..., Mapping[str, Any]]
     inputs: tuple[Any, ...]
     tracked: tuple[Any, ...] = ()
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le 2019; TensorFlow's "lite" variants of 2020): ImageNet classifier and features.
+"""EfficientNet-Lite0 (Tan and Le 2019; the "lite" variants of 2020): ImageNet classifier and features.
 
 Inverted residual blocks without squeeze-and-excitation, ReLU6 throughout. 4,652,008 parameters.
 """

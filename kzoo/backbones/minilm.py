@@ -27,6 +27,14 @@ SHA256 = {
 }
 
 
+NAMES = {
+    "inner": "intermediate.dense",
+    "outer": "output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "norm": "output.LayerNorm",
+}
+
+
 @keras.saving.register_keras_serializable("kzoo")
 class PositionEmbedding(layers.Layer):
     """Adds a vector a position, the same for every sequence, to (N, L, K)."""
@@ -126,19 +134,18 @@ def _weights_of(layer: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray
     if layer == "positions":
         return [arrays["embeddings.position_embeddings.weight"]]
     if layer == "embeddings_norm":
-        return [arrays[f"embeddings.LayerNorm.{part}"] for part in ("weight", "bias")]
+        return _norm("embeddings.LayerNorm", arrays)
     _, number, *part = layer.split("_")
     place = f"encoder.layer.{number}."
-    match "_".join(part):
-        case "attention":
-            return _attention(place, arrays)
-        case "inner":
-            return _dense(f"{place}intermediate.dense", arrays)
-        case "outer":
-            return _dense(f"{place}output.dense", arrays)
-        case "attention_norm":
-            return [arrays[f"{place}attention.output.LayerNorm.{part}"] for part in ("weight", "bias")]
-    return [arrays[f"{place}output.LayerNorm.{part}"] for part in ("weight", "bias")]
+    inner = "_".join(part)
+    if inner == "attention":
+        return _attention(place, arrays)
+    name = place + NAMES[inner]
+    return _norm(name, arrays) if inner.endswith("norm") else _dense(name, arrays)
+
+
+def _norm(name: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    return [arrays[f"{name}.weight"], arrays[f"{name}.bias"]]
 
 
 def _attention(place: str, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:

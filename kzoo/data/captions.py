@@ -70,14 +70,14 @@ def open_captions(name: str) -> CaptionedSource:
         for image in source.images(split):
             if not image.captions or not all(caption.strip() for caption in image.captions):
                 raise DataError(
-                    f"{name}: image {image.id} has the captions {list(image.captions)}; expected one or more, "
-                    "none of them empty"
+                    f"{name}: image {image.id} has the captions {list(image.captions)}; expected one or "
+                    "more, none of them empty"
                 )
     return source
 
 
 def captions_of(emoji: Emoji, short_names: list[str]) -> tuple[str, ...]:
-    """Return the wordings of an emoji: its name, each other short name, and its name within its subcategory."""
+    """Return the wordings of an emoji: its name, other short names, and its name within its subcategory."""
     name = emoji.name.lower()
     kind = emoji.subcategory.replace("-", " ")
     wordings = [name, *(short.replace("_", " ").replace("-", " ") for short in short_names)]

@@ -1,4 +1,4 @@
-"""Captioned images to TFRecords of features, shard by shard: what is written is whole, and is not made again."""
+"""Captioned images to TFRecords of features, shard by shard: what is written is whole and made once."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class PairSource:
         expected = self.splits[split].examples
         if len(found["caption"]) != expected:
             raise DataError(
-                f"{encoding.folder}: split {split!r} has {len(found['caption'])} captions; expected {expected}"
+                f"{encoding.folder}: split {split!r} has {len(found['caption'])} captions, not {expected}"
             )
         return found
 
@@ -159,7 +159,7 @@ def _require(
     if (image.size, text.size) != expected or not captions:
         raise DataError(
             f"{file}: {image_id} has {image.size} image features, {text.size} text features and "
-            f"{len(captions)} captions; expected {expected[0]}, and {encoding.text_encoder.dimension} a caption"
+            f"{len(captions)} captions; expected {expected[0]} and {encoding.text_encoder.dimension} a caption"
         )
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise DataError(f"{file}: the features of {image_id} are not finite")

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.pair_batches import Pairs, pair_batches
-from kzoo.data.pairs import PairSource, open_pairs
+from kzoo.data.pairs import IMAGE_ENCODER, TEXT_ENCODER, PairSource, open_pairs
 from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
@@ -26,8 +26,11 @@ class Matching(Task):
 
     def open(self, data: Data, systems: Sequence[System]) -> PairSource:
         """Open pairs of features, made by the encoders that the recipe names where they are not there yet."""
-        encoders = {"image_encoder": data.image_encoder, "text_encoder": data.text_encoder}
-        return open_pairs(data.name, **{name: value for name, value in encoders.items() if value is not None})
+        return open_pairs(
+            data.name,
+            image_encoder=data.image_encoder or IMAGE_ENCODER,
+            text_encoder=data.text_encoder or TEXT_ENCODER,
+        )
 
     def description(self, source: PairSource) -> dict[str, Any]:
         """Return the names of the encoders."""
