@@ -7,7 +7,6 @@ features made elsewhere go to the endpoints whose names end in `_tensor`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import tensorflow as tf
 

@@ -159,7 +159,8 @@ def _require(
     if (image.size, text.size) != expected or not captions:
         raise DataError(
             f"{file}: {image_id} has {image.size} image features, {text.size} text features and "
-            f"{len(captions)} captions; expected {expected[0]} and {encoding.text_encoder.dimension} a caption"
+            f"{len(captions)} captions; expected {expected[0]} and, a caption, "
+            f"{encoding.text_encoder.dimension}"
         )
     if not (np.isfinite(image).all() and np.isfinite(text).all()):
         raise DataError(f"{file}: the features of {image_id} are not finite")

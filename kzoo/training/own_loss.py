@@ -16,7 +16,7 @@ LossTerms = Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
 class OwnLossModel(keras.Model):
     """A functional model whose loss is the sum of named terms, each tracked as a metric.
 
-    Under tf.distribute the outputs and targets of all replicas are gathered first, so that a term that
+    Under tf.distribute the outputs and batches of all replicas are gathered first, so that a term that
     compares the rows of a batch compares all of them, however many devices share the batch.
     """
 
@@ -33,9 +33,10 @@ class OwnLossModel(keras.Model):
     ) -> Any:
         """Return the sum of the terms, scaled for the number of replicas as Keras's own losses are."""
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        batch = {**x, **y}
         if replicas > 1:
-            y_pred, y = _gathered(y_pred), _gathered(y)
-        terms = self.loss_terms(y_pred, y)
+            y_pred, batch = _gathered(y_pred), _gathered(batch)
+        terms = self.loss_terms(y_pred, batch)
         for name, value in terms.items():
             self.trackers[name].update_state(value)
         total = sum(terms.values())
@@ -51,7 +52,7 @@ def with_own_loss(model: keras.Model, loss_terms: LossTerms, batch: Any) -> OwnL
 
     Args:
         model: functional, outputs by name.
-        loss_terms: function (outputs, targets) -> {name: scalar}.
+        loss_terms: function (outputs, batch) -> {name: scalar}; the batch holds inputs and targets by name.
         batch: specification of a batch, (inputs, targets), by which the names of the terms are found.
     """
     several_workers = isinstance(model, MultiWorkerModel)
@@ -68,7 +69,7 @@ def with_own_loss(model: keras.Model, loss_terms: LossTerms, batch: Any) -> OwnL
 def _names(model: keras.Model, loss_terms: LossTerms, batch: Any) -> Sequence[str]:
     @tf.function
     def terms(inputs: Any, targets: Any) -> dict[str, Any]:
-        return dict(loss_terms(model(inputs, training=False), targets))
+        return dict(loss_terms(model(inputs, training=False), {**inputs, **targets}))
 
     return sorted(terms.get_concrete_function(*batch).structured_outputs)
 

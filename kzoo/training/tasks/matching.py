@@ -86,8 +86,8 @@ class Matching(Task):
         if recipe.loss != "own":
             raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
 
-        def terms(outputs: Mapping[str, Any], targets: Mapping[str, Any]) -> dict[str, Any]:
-            return system.losses(outputs, targets, recipe.loss_options)
+        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
+            return system.losses(outputs, batch, recipe.loss_options)
 
         fitted = with_own_loss(model, terms, batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
