@@ -38,7 +38,7 @@ def pair_signatures(
     dimensions: Mapping[str, int],
     embed_image: Callable[[tf.Tensor], Vectors],
     embed_text: Callable[[tf.Tensor], Vectors],
-    score: Callable[[Vectors, Vectors], tf.Tensor],
+    score: Callable[[Vectors, Vectors], Vectors],
     image_encoder: str | None,
     text_encoder: str | None,
 ) -> dict[str, Signature]:
@@ -54,7 +54,7 @@ def pair_signatures(
     Args:
         dimensions: of the features, "image" and "text".
         embed_image, embed_text: features to vectors by space.
-        score: vectors of N images and M texts, by space, to similarity.
+        score: vectors of N images and M texts, by space, to similarity (N, M), by name.
         image_encoder, text_encoder: names, or None for features of unknown origin.
     """
     image_features = tf.TensorSpec((None, dimensions["image"]), tf.float32, name="image_features")
@@ -66,8 +66,8 @@ def pair_signatures(
     def text_vectors(features: tf.Tensor) -> Vectors:
         return embed_text(checked_features(features, "text_features"))
 
-    def similarity(image: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"similarity": score(image_vectors(image), text_vectors(text))}
+    def similarity(image: tf.Tensor, text: tf.Tensor) -> Vectors:
+        return score(image_vectors(image), text_vectors(text))
 
     found = {
         "embed_image_tensor": Signature(image_vectors, (image_features,)),
@@ -79,7 +79,7 @@ def pair_signatures(
     image_graph = encoder_graph(find_encoder("image", image_encoder))
     text_graph = encoder_graph(find_encoder("text", text_encoder))
 
-    def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> dict[str, tf.Tensor]:
+    def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> Vectors:
         return similarity(image_graph.features(image_bytes), text_graph.features(text))
 
     both = (*image_graph.tracked, *text_graph.tracked)

@@ -24,6 +24,7 @@ class RecurrentResidualFusion(layers.Layer):
         fusion: "none" takes the last output, "sum" adds them, "conv" weights them by one 1x1 convolution over
             the stack (T + 1 weights and a bias, that begin at 1 / (T + 1) and 0), with batch normalisation
             and ReLU after it, as the published network has.
+        norm_momentum: of the batch normalisations' moving statistics.
 
     Input and output: float (N, K).
 
@@ -31,7 +32,7 @@ class RecurrentResidualFusion(layers.Layer):
         UsageError: for another fusion, or steps below 1.
     """
 
-    def __init__(self, steps: int, fusion: str = "conv", **kwargs: Any) -> None:
+    def __init__(self, steps: int, fusion: str = "conv", norm_momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if fusion not in FUSIONS or steps < 1:
             raise UsageError(
@@ -40,6 +41,7 @@ class RecurrentResidualFusion(layers.Layer):
             )
         self.steps = steps
         self.fusion = fusion
+        self.norm_momentum = norm_momentum
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the shared dense layer, a normalisation a step, and the fusion."""
@@ -47,7 +49,9 @@ class RecurrentResidualFusion(layers.Layer):
         self.dense = layers.Dense(width, dtype=self.dtype_policy, name="dense")
         self.dense.build(input_shape)
         self.norms = [
-            layers.BatchNormalization(dtype=self.dtype_policy, name=f"norm_{step}")
+            layers.BatchNormalization(
+                momentum=self.norm_momentum, dtype=self.dtype_policy, name=f"norm_{step}"
+            )
             for step in range(self.steps + 1)
         ]
         for norm in self.norms:
@@ -59,7 +63,9 @@ class RecurrentResidualFusion(layers.Layer):
                 1, 1, kernel_initializer=start, dtype=self.dtype_policy, name="convolution"
             )
             self.convolution.build(stack)
-            self.fused_norm = layers.BatchNormalization(dtype=self.dtype_policy, name="fused_norm")
+            self.fused_norm = layers.BatchNormalization(
+                momentum=self.norm_momentum, dtype=self.dtype_policy, name="fused_norm"
+            )
             self.fused_norm.build((input_shape[0], width, 1))
 
     def call(self, x: Any, training: bool | None = None) -> Any:
@@ -81,4 +87,9 @@ class RecurrentResidualFusion(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "steps": self.steps, "fusion": self.fusion}
+        return {
+            **super().get_config(),
+            "steps": self.steps,
+            "fusion": self.fusion,
+            "norm_momentum": self.norm_momentum,
+        }

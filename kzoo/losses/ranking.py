@@ -6,13 +6,14 @@ another label, captions of one image carrying its label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import keras
 from keras import ops
 
-from kzoo.errors import UsageError
+from kzoo.errors import UnknownNameError, UsageError
 
 NEGATIVES = ("hardest", "random", "farthest")
 SEED_OF_RANDOM_NEGATIVES = 0
@@ -43,6 +44,19 @@ class Ranking:
     forward: float = 1.0
     backward: float = 2.0
     negatives: str = "hardest"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return what a recipe's loss options say.
+
+        Raises:
+            UnknownNameError: for an option that there is not.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise UnknownNameError("option of the ranking loss", name, known)
+        return cls(**options)
 
     def __post_init__(self) -> None:
         if self.negatives not in NEGATIVES:

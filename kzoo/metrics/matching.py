@@ -41,6 +41,18 @@ def measures(similarity: np.ndarray | Similarity, image_index: np.ndarray) -> di
     return found
 
 
+def measures_of_both_ways(
+    image_to_text: np.ndarray, text_to_image: np.ndarray, image_index: np.ndarray
+) -> dict[str, float]:
+    """Return `measures` where a query's similarities depend on what it is: both (N, M)."""
+    found = measures(image_to_text, image_index)
+    found |= {
+        name: value for name, value in measures(text_to_image, image_index).items() if name.startswith("t2i")
+    }
+    found["r_sum"] = sum(value for name, value in found.items() if "_r@" in name)
+    return found
+
+
 def ranks(
     similarity: np.ndarray | Similarity, image_index: np.ndarray, *, chunk: int = CHUNK
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,8 @@ import keras
 from keras import layers
 
 WIDTHS = (2048, 512, 512)
+NORM_MOMENTUM = 0.9
+"""Keras's 0.99 has not forgotten its start after the few hundred steps of a short training."""
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image_to_text", "text_to_image"
 
 
@@ -64,12 +66,12 @@ def _mapping(
     x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     for number, width in enumerate(widths[1:], start=2):
         x = layers.Dense(width, name=f"{name}_fc{number}")(x)
-        x = layers.BatchNormalization(name=f"{name}_fc{number}_norm")(x)
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc{number}_norm")(x)
         x = layers.ReLU(name=f"{name}_fc{number}_relu")(x)
     outputs = {"latent": _full_precision(x, f"{name}_latent")}
     if target is not None:
         x = layers.Dense(target, name=f"{name}_fc4")(x)
-        x = layers.BatchNormalization(name=f"{name}_fc4_norm")(x)
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc4_norm")(x)
         outputs["mapped"] = _full_precision(x, f"{name}_mapped")
     return keras.Model(source, outputs, name=name)
 

@@ -14,6 +14,8 @@ from keras import layers
 from kzoo.layers import RecurrentResidualFusion
 
 WIDTHS = (2048, 512, 512, 512)
+NORM_MOMENTUM = 0.9
+"""Keras's 0.99 has not forgotten its start after the few hundred steps of a short training."""
 
 
 def build_rrfnet(
@@ -53,20 +55,20 @@ def build_rrfnet(
 def _branch(
     x: keras.KerasTensor, side: str, widths: Sequence[int], steps: int | None, fusion: str, dropout: float
 ) -> keras.KerasTensor:
-    x = layers.BatchNormalization(name=f"{side}_norm")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{side}_norm")(x)
     x = layers.Dense(widths[0], activation="relu", name=f"{side}_fc1")(x)
     x = layers.Dropout(dropout, name=f"{side}_dropout")(x)
     x = _dense(x, widths[1], f"{side}_fc2")
     if steps is None:
         x = _dense(x, widths[2], f"{side}_fc3")
     else:
-        x = RecurrentResidualFusion(steps, fusion, name=f"{side}_fc3")(x)
+        x = RecurrentResidualFusion(steps, fusion, norm_momentum=NORM_MOMENTUM, name=f"{side}_fc3")(x)
     x = layers.Dense(widths[3], name=f"{side}_fc4")(x)
-    x = layers.BatchNormalization(name=f"{side}_fc4_norm")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{side}_fc4_norm")(x)
     return layers.UnitNormalization(dtype="float32", name=f"{side}_embedding")(x)
 
 
 def _dense(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     x = layers.Dense(width, name=name)(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
