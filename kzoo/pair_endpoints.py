@@ -57,43 +57,50 @@ def pair_signatures(
         score: vectors of N images and M texts, by space, to similarity (N, M), by name.
         image_encoder, text_encoder: names, or None for features of unknown origin.
     """
-    image_features = tf.TensorSpec((None, dimensions["image"]), tf.float32, name="image_features")
-    text_features = tf.TensorSpec((None, dimensions["text"]), tf.float32, name="text_features")
+    of_image = tf.TensorSpec((None, dimensions["image"]), tf.float32, name="image_features")
+    of_text = tf.TensorSpec((None, dimensions["text"]), tf.float32, name="text_features")
 
-    def image_vectors(features: tf.Tensor) -> Vectors:
-        return embed_image(checked_features(features, "image_features"))
+    def embed_image_tensor(image_features: tf.Tensor) -> Vectors:
+        return embed_image(checked_features(image_features, "image_features"))
 
-    def text_vectors(features: tf.Tensor) -> Vectors:
-        return embed_text(checked_features(features, "text_features"))
+    def embed_text_tensor(text_features: tf.Tensor) -> Vectors:
+        return embed_text(checked_features(text_features, "text_features"))
 
-    def similarity(image: tf.Tensor, text: tf.Tensor) -> Vectors:
-        return score(image_vectors(image), text_vectors(text))
+    def score_tensor(image_features: tf.Tensor, text_features: tf.Tensor) -> Vectors:
+        return score(embed_image_tensor(image_features), embed_text_tensor(text_features))
 
     found = {
-        "embed_image_tensor": Signature(image_vectors, (image_features,)),
-        "embed_text_tensor": Signature(text_vectors, (text_features,)),
-        "score_tensor": Signature(similarity, (image_features, text_features)),
+        "embed_image_tensor": Signature(embed_image_tensor, (of_image,)),
+        "embed_text_tensor": Signature(embed_text_tensor, (of_text,)),
+        "score_tensor": Signature(score_tensor, (of_image, of_text)),
     }
     if image_encoder is None or text_encoder is None:
         return {**found, "serving_default": found["score_tensor"]}
-    image_graph = encoder_graph(find_encoder("image", image_encoder))
-    text_graph = encoder_graph(find_encoder("text", text_encoder))
+    encoders = _Encoders(image_encoder, text_encoder)
+
+    def embed_image_bytes(image_bytes: tf.Tensor) -> Vectors:
+        return embed_image_tensor(encoders.image.features(image_bytes))
+
+    def embed_texts(text: tf.Tensor) -> Vectors:
+        return embed_text_tensor(encoders.text.features(text))
 
     def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> Vectors:
-        return similarity(image_graph.features(image_bytes), text_graph.features(text))
+        return score(embed_image_bytes(image_bytes), embed_texts(text))
 
-    both = (*image_graph.tracked, *text_graph.tracked)
+    both = (*encoders.image.tracked, *encoders.text.tracked)
     scored = Signature(score_raw, (IMAGE_BYTES, TEXT), both)
     return {
         **found,
-        "embed_image": Signature(
-            lambda image_bytes: image_vectors(image_graph.features(image_bytes)),
-            (IMAGE_BYTES,),
-            image_graph.tracked,
-        ),
-        "embed_text": Signature(
-            lambda text: text_vectors(text_graph.features(text)), (TEXT,), text_graph.tracked
-        ),
+        "embed_image": Signature(embed_image_bytes, (IMAGE_BYTES,), encoders.image.tracked),
+        "embed_text": Signature(embed_texts, (TEXT,), encoders.text.tracked),
         "score": scored,
         "serving_default": scored,
     }
+
+
+class _Encoders:
+    """The graphs of two encoders, by name."""
+
+    def __init__(self, image: str, text: str) -> None:
+        self.image = encoder_graph(find_encoder("image", image))
+        self.text = encoder_graph(find_encoder("text", text))

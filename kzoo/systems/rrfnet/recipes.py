@@ -19,13 +19,14 @@ RECIPES = {
         steps=6500,
     ),
     "house_emoji_captions": Recipe(
-        description="Short, for two cores: 2,479 captions of 1,029 emoji.",
+        description="Short and narrow, for two cores: 2,479 captions of 1,029 emoji.",
         data=Data(name="house/emoji_captions", image_encoder="efficientnet_lite0", text_encoder="minilm"),
+        options={"widths": [512, 256, 256, 256]},
         loss="own",
         loss_options=BI_RANK,
         optimizer=Optimizer(name="sgd", learning_rate=0.1, momentum=0.9, weight_decay=5e-4),
         schedule=Schedule(kind="cosine", warmup=2),
         batch_size=250,
-        epochs=30,
+        epochs=20,
     ),
 }
