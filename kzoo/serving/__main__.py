@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--poll-seconds", type=float, default=ServerConfig.poll_seconds)
     parser.add_argument("--latest-versions", type=int, default=ServerConfig.latest_versions)
     parser.add_argument("--max-concurrent-calls", type=int, default=ServerConfig.max_concurrent_calls)
+    parser.add_argument("--max-queued-calls", type=int, default=ServerConfig.max_queued_calls)
     parser.add_argument("--max-message-bytes", type=int, default=ServerConfig.max_message_bytes)
     parser.add_argument("--drain-seconds", type=float, default=ServerConfig.drain_seconds)
     arguments = parser.parse_args()

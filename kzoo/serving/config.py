@@ -11,6 +11,21 @@ MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True)
+class InputLimits:
+    """What one request may ask for at most.
+
+    Attributes:
+        max_tensor_bytes: memory of one input.
+        max_rows: size of the first axis of an input whose signature leaves it open.
+        max_pixels: of one encoded image, as its header states it.
+    """
+
+    max_tensor_bytes: int
+    max_rows: int
+    max_pixels: int
+
+
+@dataclass(frozen=True)
 class ServerConfig:
     """Settings of one server.
 
@@ -20,8 +35,11 @@ class ServerConfig:
         port: 0 takes a free one.
         latest_versions: how many of the newest versions of each model are live, 1 or more.
         poll_seconds: time between two looks for new versions, above 0.
-        max_concurrent_calls: predictions answered at a time; one more is RESOURCE_EXHAUSTED.
+        max_concurrent_calls: predictions answered at a time.
+        max_queued_calls: predictions that wait for a place; one more is RESOURCE_EXHAUSTED.
         max_message_bytes: of a request, of an answer, and of each tensor that a request spells out.
+        max_rows: of one input, where the signature leaves open how many.
+        max_pixels: of one encoded image, as its header states it.
         drain_seconds: how long calls in flight may go on once the server is told to end, 0 or more.
 
     Raises:
@@ -34,7 +52,10 @@ class ServerConfig:
     latest_versions: int = 1
     poll_seconds: float = 1.0
     max_concurrent_calls: int = 64
+    max_queued_calls: int = 128
     max_message_bytes: int = 64 * MEBIBYTE
+    max_rows: int = 4096
+    max_pixels: int = 1 << 25
     drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -42,8 +63,16 @@ class ServerConfig:
         self._require(self.latest_versions >= 1, "latest_versions", "1 or more")
         self._require(self.poll_seconds > 0, "poll_seconds", "above 0")
         self._require(self.max_concurrent_calls >= 1, "max_concurrent_calls", "1 or more")
+        self._require(self.max_queued_calls >= 0, "max_queued_calls", "0 or more")
+        self._require(self.max_rows >= 1, "max_rows", "1 or more")
+        self._require(self.max_pixels >= 1, "max_pixels", "1 or more")
         self._require(1 <= self.max_message_bytes < 1 << 31, "max_message_bytes", "1 to 2147483647")
         self._require(self.drain_seconds >= 0, "drain_seconds", "0 or more")
+
+    @property
+    def limits(self) -> InputLimits:
+        """What one request may ask for at most."""
+        return InputLimits(self.max_message_bytes, self.max_rows, self.max_pixels)
 
     def _require(self, holds: bool, name: str, expected: str) -> None:
         if not holds:

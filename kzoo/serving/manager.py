@@ -14,7 +14,8 @@ from tensorflow_serving.apis import model_pb2
 from kzoo.errors import nearest_names
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
-from kzoo.serving.servable import Servable, load
+from kzoo.serving.loading import load
+from kzoo.serving.servable import Servable
 from kzoo.serving.status import State, VersionStatus
 from kzoo.serving.versions import Fingerprint, Versions, check_base, find_models, fingerprint
 
@@ -104,12 +105,14 @@ class ModelManager:
         with self._lock:
             return {name: bool(model.live) for name, model in self._models.items()}
 
-    def statuses(self, name: str, version: int | None = None) -> Sequence[VersionStatus]:
-        """Return how the versions of a model stand, newest first, or one of them.
+    def statuses(self, spec: model_pb2.ModelSpec) -> Sequence[VersionStatus]:
+        """Return how the versions of a model stand, newest first, or the one that `spec` names.
 
         Raises:
             NotFoundError: for an unknown model or version.
+            InvalidArgumentError: for an unknown label.
         """
+        name, version = spec.name, asked_version(spec)
         with self._lock:
             if name not in self._models:
                 raise NotFoundError(f"Could not find any versions of model {name}{self._nearest(name)}")
@@ -208,7 +211,7 @@ class ModelManager:
         with self._lock:
             model.set_status(version, "LOADING")
         try:
-            servable = load(name, version, folder, max_tensor_bytes=self._config.max_message_bytes)
+            servable = load(name, version, folder, self._config.limits)
         except Exception as error:  # noqa: BLE001 - TensorFlow raises anything over a broken SavedModel
             logger.error("%s version %d could not be loaded: %s", name, version, error)
             with self._lock:

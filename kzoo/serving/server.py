@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from types import TracebackType
 from typing import Any
@@ -14,16 +14,20 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from kzoo.errors import ServingError
+from kzoo.serving.admission import Admission
+from kzoo.serving.call import Observer
 from kzoo.serving.config import ServerConfig
+from kzoo.serving.core import ServerCore
 from kzoo.serving.manager import ModelManager
 from kzoo.serving.reflection import SERVICE_NAMES, service_pool
-from kzoo.serving.servicers import Admission, ModelService, PredictionService
+from kzoo.serving.servicers import add_services
 
 # Threads beyond those that predict, so that health, status and refusals are answered under full load.
 SPARE_THREADS = 16
+# For answers that are on their way when the last call has been answered.
+_LAST_WORDS_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +38,19 @@ class RunningServer:
     Attributes:
         host: address it listens on.
         port: the port it got.
+        core: what answers, for other protocols beside gRPC.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, observers: Sequence[Observer] = ()) -> None:
         """Listen and begin to load; see `serve`."""
         self._config = config
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         self._reported: set[str] = set()
+        self._stopping = False
         self._manager = ModelManager(config, self._report_health)
+        admission = Admission(config.max_concurrent_calls, config.max_queued_calls)
+        self.core = ServerCore(self._manager, admission, observers)
         self._server = self._make_server()
         self.host = config.host
         self.port = _bind(self._server, config.host, config.port)
@@ -59,14 +67,22 @@ class RunningServer:
         """Wait until each model there was at the start is loaded or has failed; False if time ran out."""
         return self._manager.wait_for_first_pass(timeout_seconds)
 
+    def is_ready(self) -> bool:
+        """Say whether loading is over, a model is live, and the server is not about to end."""
+        live = any(self._manager.availability().values())
+        return live and self._manager.wait_for_first_pass(0) and not self._stopping
+
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the server has ended; False if time ran out before."""
         return not self._server.wait_for_termination(timeout_seconds)
 
     def stop(self) -> None:
-        """Take no more calls, answer those in flight for at most `drain_seconds`, and end."""
+        """Report not ready, refuse new calls, answer those in flight for at most `drain_seconds`, and end."""
+        self._stopping = True
         self._health.enter_graceful_shutdown()
-        self._server.stop(self._config.drain_seconds).wait()
+        self.core.close()
+        self.core.wait_until_idle(self._config.drain_seconds)
+        self._server.stop(_LAST_WORDS_SECONDS).wait()
         self._manager.stop()
 
     def __enter__(self) -> RunningServer:
@@ -78,7 +94,7 @@ class RunningServer:
         self.stop()
 
     def _make_server(self) -> grpc.Server:
-        threads = self._config.max_concurrent_calls + SPARE_THREADS
+        threads = self._config.max_concurrent_calls + self._config.max_queued_calls + SPARE_THREADS
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="kzoo-call"),
             maximum_concurrent_rpcs=threads,  # what finds no thread is refused, not queued
@@ -88,11 +104,7 @@ class RunningServer:
                 ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
             ],
         )
-        admission = Admission(self._config.max_concurrent_calls)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self._manager, admission), server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
+        add_services(self.core, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(SERVICE_NAMES, server, pool=service_pool())
         return server
@@ -104,17 +116,20 @@ class RunningServer:
         for name, available in {**gone, **availability}.items():
             self._health.set(name, _health_of(available))
         self._reported.update(availability)
-        ready = self._manager.wait_for_first_pass(0) and any(availability.values())
-        self._health.set("", _health_of(ready))
+        self._health.set("", _health_of(self.is_ready()))
 
 
-def serve(config: ServerConfig) -> RunningServer:
+def serve(config: ServerConfig, observers: Sequence[Observer] = ()) -> RunningServer:
     """Start a server of the models in `config.base` and return it; the models are loaded meanwhile.
+
+    Args:
+        config: what to serve and where.
+        observers: told of every call that has ended.
 
     Raises:
         ServingError: if there is no such folder, or the port is in use or not allowed.
     """
-    return RunningServer(config)
+    return RunningServer(config, observers)
 
 
 def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
