@@ -20,7 +20,7 @@ def serve(
         "savedmodels"
     ),
     host: Annotated[
-        str, typer.Option(help="Address to listen on; the connection is not encrypted.")
+        str, typer.Option(help="Address to listen on; give TLS files before others than this machine.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and prints it.")] = 8500,
     port_file: Annotated[
@@ -30,8 +30,31 @@ def serve(
         int, typer.Option(min=1, help="Newest versions of each model that are live.")
     ] = 1,
     poll_seconds: Annotated[float, typer.Option(help="Time between two looks for new versions.")] = 1.0,
-    max_concurrent_calls: Annotated[int, typer.Option(min=1, help="More are refused at once.")] = 64,
+    max_concurrent_calls: Annotated[int, typer.Option(min=1, help="Predictions at a time.")] = 64,
+    max_queued_calls: Annotated[int, typer.Option(min=0, help="That wait; more are refused at once.")] = 128,
+    max_rows: Annotated[int, typer.Option(min=1, help="Of one input.")] = 4096,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Of one encoded image.")] = 1 << 25,
     max_message_bytes: Annotated[int, typer.Option(min=1, help="Of a request and of an answer.")] = 64 << 20,
+    model_config_file: Annotated[
+        Path | None,
+        typer.Option(help="TensorFlow Serving's models.config, instead of BASE; read again when it changes."),
+    ] = None,
+    batching: Annotated[
+        bool, typer.Option("--batching", help="Answer calls that come together together.")
+    ] = False,
+    batching_parameters_file: Annotated[
+        Path | None, typer.Option(help="TensorFlow Serving's batching parameters; means --batching.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file; with it, connections are TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM file of who signs the certificates that clients then need.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Calls need the token in this file, as 'authorization: Bearer'.")
+    ] = None,
     drain_seconds: Annotated[float, typer.Option(help="That calls in flight have at the end.")] = 30.0,
 ) -> None:
     """Serve models over TensorFlow Serving's gRPC protocol until SIGTERM or ctrl-C.
@@ -43,6 +66,7 @@ def serve(
 
     from kzoo.files import write_atomic
     from kzoo.serving import ServerConfig, run
+    from kzoo.serving.batching_parameters import choose_batching
 
     def announce(line: str) -> None:
         if port_file is not None:
@@ -59,6 +83,15 @@ def serve(
         latest_versions=latest_versions,
         poll_seconds=poll_seconds,
         max_concurrent_calls=max_concurrent_calls,
+        max_queued_calls=max_queued_calls,
+        max_rows=max_rows,
+        max_pixels=max_pixels,
+        model_config_file=model_config_file,
+        batching=choose_batching(batching, batching_parameters_file),
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        token_file=token_file,
         max_message_bytes=max_message_bytes,
         drain_seconds=drain_seconds,
     )

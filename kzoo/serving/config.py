@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kzoo.errors import UsageError
+from kzoo.serving.batching_parameters import BatchingParameters
 
 MEBIBYTE = 1 << 20
 
@@ -34,12 +35,18 @@ class ServerConfig:
         host: address to listen on; loopback unless told otherwise, for the connection is not encrypted.
         port: 0 takes a free one.
         latest_versions: how many of the newest versions of each model are live, 1 or more.
+        model_config_file: TensorFlow Serving's `models.config`, read instead of looking for models in `base`,
+            and again whenever it is changed.
         poll_seconds: time between two looks for new versions, above 0.
         max_concurrent_calls: predictions answered at a time.
         max_queued_calls: predictions that wait for a place; one more is RESOURCE_EXHAUSTED.
         max_message_bytes: of a request, of an answer, and of each tensor that a request spells out.
         max_rows: of one input, where the signature leaves open how many.
         max_pixels: of one encoded image, as its header states it.
+        batching: how calls are joined into batches; None to run each on its own.
+        tls_certificate, tls_key: PEM files; None for a connection that is not encrypted.
+        tls_client_ca: PEM file of the authorities that sign the certificates of clients, which then need one.
+        token_file: file with the token that every call must bring; None for none.
         drain_seconds: how long calls in flight may go on once the server is told to end, 0 or more.
 
     Raises:
@@ -50,12 +57,18 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8500
     latest_versions: int = 1
+    model_config_file: Path | None = None
     poll_seconds: float = 1.0
     max_concurrent_calls: int = 64
     max_queued_calls: int = 128
     max_message_bytes: int = 64 * MEBIBYTE
     max_rows: int = 4096
     max_pixels: int = 1 << 25
+    batching: BatchingParameters | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None
     drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
@@ -68,6 +81,11 @@ class ServerConfig:
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more")
         self._require(1 <= self.max_message_bytes < 1 << 31, "max_message_bytes", "1 to 2147483647")
         self._require(self.drain_seconds >= 0, "drain_seconds", "0 or more")
+
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise UsageError("tls_certificate and tls_key go together; received one of them")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise UsageError("tls_client_ca needs tls_certificate and tls_key; received neither")
 
     @property
     def limits(self) -> InputLimits:

@@ -15,9 +15,11 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    model_management_pb2,
     model_pb2,
     predict_pb2,
     regression_pb2,
+    status_pb2,
 )
 
 from kzoo.serving import inference
@@ -114,6 +116,17 @@ class ServerCore:
             return response
 
         return self._observed("GetModelStatus", request.model_spec, request, answer)
+
+    def reload_config(
+        self, request: model_management_pb2.ReloadConfigRequest, call: Call | None = None
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Serve other models, versions or labels from now on; answer once they are live."""
+
+        def answer(_progress: Progress) -> model_management_pb2.ReloadConfigResponse:
+            self._manager.reload(request.config)
+            return model_management_pb2.ReloadConfigResponse(status=status_pb2.StatusProto())
+
+        return self._observed("HandleReloadConfigRequest", model_pb2.ModelSpec(), request, answer)
 
     def close(self) -> None:
         """Answer the calls there are, queued ones included; later ones are UNAVAILABLE."""

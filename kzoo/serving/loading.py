@@ -13,11 +13,13 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from kzoo.errors import ServingError
+from kzoo.serving.batching import BatchedRunner, can_be_batched
+from kzoo.serving.batching_parameters import BatchingParameters
 from kzoo.serving.call import Progress
 from kzoo.serving.config import InputLimits
 from kzoo.serving.inference import classify, multi_inference, predict, regress
 from kzoo.serving.servable import Servable
-from kzoo.serving.signature import Signature
+from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
 from kzoo.serving.versions import SAVED_MODEL_FILE
 
 SERVE_TAG = "serve"
@@ -34,8 +36,20 @@ _METHODS: Mapping[str, Callable[[Servable, Any, Progress], Any]] = {
 logger = logging.getLogger(__name__)
 
 
-def load(model: str, version: int, folder: Path, limits: InputLimits) -> Servable:
+def load(
+    model: str,
+    version: int,
+    folder: Path,
+    limits: InputLimits,
+    batching: BatchingParameters | None = None,
+) -> Servable:
     """Load a SavedModel and warm it up by its own records, if it has any.
+
+    Args:
+        model, version: its name and number.
+        folder: of the version.
+        limits: of a request.
+        batching: how calls are joined into batches where a signature allows it; None to run each on its own.
 
     Raises:
         ServingError: if the folder holds no SavedModel for serving.
@@ -49,7 +63,12 @@ def load(model: str, version: int, folder: Path, limits: InputLimits) -> Servabl
         version=version,
         definitions=definitions,
         signatures={
-            name: Signature.of(name, definitions[name], function, limits)
+            name: Signature.of(
+                name,
+                definitions[name],
+                _runner(f"{model}/{version}/{name}", definitions[name], function, batching),
+                limits,
+            )
             for name, function in saved_model.signatures.items()
         },
         _saved_model=saved_model,
@@ -59,6 +78,18 @@ def load(model: str, version: int, folder: Path, limits: InputLimits) -> Servabl
         count = _warm_up(servable, records)
         logger.info("%s version %d: warmed up by %d records", model, version, count)
     return servable
+
+
+def _runner(
+    name: str,
+    definition: meta_graph_pb2.SignatureDef,
+    function: Any,
+    batching: BatchingParameters | None,
+) -> Runner:
+    alone = graph_runner(function)
+    if batching is None or not can_be_batched(specs_of(definition.inputs), specs_of(definition.outputs)):
+        return alone
+    return BatchedRunner(name, function, batching, alone)
 
 
 def _warm_up(servable: Servable, path: Path) -> int:

@@ -22,6 +22,7 @@ from kzoo.serving.config import ServerConfig
 from kzoo.serving.core import ServerCore
 from kzoo.serving.manager import ModelManager
 from kzoo.serving.reflection import SERVICE_NAMES, service_pool
+from kzoo.serving.security import TlsFiles, Token, TokenInterceptor
 from kzoo.serving.servicers import add_services
 
 # Threads beyond those that predict, so that health, status and refusals are answered under full load.
@@ -43,6 +44,8 @@ class RunningServer:
 
     def __init__(self, config: ServerConfig, observers: Sequence[Observer] = ()) -> None:
         """Listen and begin to load; see `serve`."""
+        tls = _tls_files(config)
+        credentials = None if tls is None else tls.credentials()
         self._config = config
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -53,7 +56,7 @@ class RunningServer:
         self.core = ServerCore(self._manager, admission, observers)
         self._server = self._make_server()
         self.host = config.host
-        self.port = _bind(self._server, config.host, config.port)
+        self.port = _bind(self._server, config.host, config.port, credentials)
         self._report_health()
         self._server.start()
         self._manager.start()
@@ -95,8 +98,10 @@ class RunningServer:
 
     def _make_server(self) -> grpc.Server:
         threads = self._config.max_concurrent_calls + self._config.max_queued_calls + SPARE_THREADS
+        token = self._config.token_file
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="kzoo-call"),
+            interceptors=[] if token is None else [TokenInterceptor(Token.read(token))],
             maximum_concurrent_rpcs=threads,  # what finds no thread is refused, not queued
             options=[
                 ("grpc.max_receive_message_length", self._config.max_message_bytes),
@@ -168,7 +173,7 @@ def _health_of(ready: bool) -> Any:
     return status.SERVING if ready else status.NOT_SERVING
 
 
-def _bind(server: grpc.Server, host: str, port: int) -> int:
+def _bind(server: grpc.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
     """Return the port that was bound.
 
     Raises:
@@ -176,7 +181,9 @@ def _bind(server: grpc.Server, host: str, port: int) -> int:
     """
     address = _join(host, port)
     try:
-        return int(server.add_insecure_port(address))
+        if credentials is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, credentials))
     except RuntimeError as error:
         raise ServingError(f"cannot listen on {address}: {_reason_not_to_bind(host, port)}") from error
 
@@ -188,6 +195,12 @@ def _reason_not_to_bind(host: str, port: int) -> str:
             return "the system refused it for a moment; try again"
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _tls_files(config: ServerConfig) -> TlsFiles | None:
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca)
 
 
 def _join(host: str, port: int) -> str:

@@ -29,6 +29,7 @@ def add_services(core: ServerCore, server: grpc.Server) -> None:
     ):
         setattr(prediction, name, _method(answer))
     model.GetModelStatus = _method(core.status)
+    model.HandleReloadConfigRequest = _method(core.reload_config)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(model, server)
 

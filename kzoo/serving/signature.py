@@ -57,18 +57,18 @@ class Signature:
 
     @classmethod
     def of(
-        cls, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, limits: InputLimits
+        cls, name: str, definition: meta_graph_pb2.SignatureDef, runner: Runner, limits: InputLimits
     ) -> Signature:
-        """Join what the SavedModel says of a signature and the function it was loaded as."""
+        """Join what the SavedModel says of a signature and what runs it."""
         return cls(
             name=name,
-            inputs=_specs(definition.inputs),
-            outputs=_specs(definition.outputs),
+            inputs=specs_of(definition.inputs),
+            outputs=specs_of(definition.outputs),
             defaults={
                 key: to_array(value, max_bytes=limits.max_tensor_bytes)
                 for key, value in definition.defaults.items()
             },
-            runner=graph_runner(function),
+            runner=runner,
             limits=limits,
         )
 
@@ -175,7 +175,8 @@ def call_error(error: tf.errors.OpError) -> CallError:
     )
 
 
-def _specs(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorSpec]:
+def specs_of(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, TensorSpec]:
+    """Return dtype and shape of each input or output that a SavedModel states."""
     return {name: TensorSpec.of(info.dtype, info.tensor_shape) for name, info in sorted(infos.items())}
 
 
