@@ -48,6 +48,11 @@ class ServerConfig:
         tls_client_ca: PEM file of the authorities that sign the certificates of clients, which then need one.
         token_file: file with the token that every call must bring; None for none.
         drain_seconds: how long calls in flight may go on once the server is told to end, 0 or more.
+        rest_port: of the REST API, metrics, health and the try-it page; 0 takes a free one, None is none.
+        metrics_port: of metrics and health alone; 0 takes a free one, None is none.
+        request_log: file that calls are written to, as JSON lines; None is none.
+        request_log_sampling: share of the calls that is written, 0 to 1.
+        ui: whether there is a try-it page; needs a `rest_port`.
 
     Raises:
         UsageError: for a value out of its range.
@@ -70,6 +75,11 @@ class ServerConfig:
     tls_client_ca: Path | None = None
     token_file: Path | None = None
     drain_seconds: float = 30.0
+    rest_port: int | None = None
+    metrics_port: int | None = None
+    request_log: Path | None = None
+    request_log_sampling: float = 1.0
+    ui: bool = False
 
     def __post_init__(self) -> None:
         self._require(0 <= self.port <= 65535, "port", "0 to 65535")
@@ -81,6 +91,12 @@ class ServerConfig:
         self._require(self.max_pixels >= 1, "max_pixels", "1 or more")
         self._require(1 <= self.max_message_bytes < 1 << 31, "max_message_bytes", "1 to 2147483647")
         self._require(self.drain_seconds >= 0, "drain_seconds", "0 or more")
+        for name in ("rest_port", "metrics_port"):
+            port = getattr(self, name)
+            self._require(port is None or 0 <= port <= 65535, name, "0 to 65535 or none")
+        self._require(0 <= self.request_log_sampling <= 1, "request_log_sampling", "0 to 1")
+        if self.ui and self.rest_port is None:
+            raise UsageError("the try-it page needs a rest_port; received none")
 
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise UsageError("tls_certificate and tls_key go together; received one of them")
