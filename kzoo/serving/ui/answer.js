@@ -4,6 +4,7 @@ import { fromBase64, imageType, paintedCanvas } from "./images.js";
 
 const MIN_MAP_SIZE = 8;
 const MAX_ROWS = 100;
+const MAX_SPELLED = 16;
 const MAX_SHOWN_CHARACTERS = 4000;
 
 export function showAnswer(section, outputs, signature, bitmap) {
@@ -13,16 +14,17 @@ export function showAnswer(section, outputs, signature, bitmap) {
   for (const { name, sizes, dtype } of signature.outputs) {
     if (!(name in outputs)) continue;
     const value = outputs[name];
-    const isRow = isBatched && Array.isArray(value) && value.length === 1 && (sizes === null || sizes[0] < 0);
+    const isRow = isBatched && Array.isArray(value) && value.length === 1 && (sizes === null || sizes[0] <= 1);
     rest.set(name, { dtype, value: readStrings(isRow ? value[0] : value) });
   }
   const pictures = element("div", { className: "pictures" });
-  const names = namesOfLabels(rest);
+  const key = nameOfLabels(rest);
   for (const [name, { dtype, value }] of rest) {
-    const shown = asPicture(name, dtype, value, bitmap, names);
+    const shown = asPicture(name, dtype, value, bitmap, rest.get(key)?.value);
     if (shown === null) continue;
     pictures.append(shown);
     rest.delete(name);
+    if (shown.querySelector(".legend") !== null) rest.delete(key);
   }
   if (pictures.children.length) section.append(pictures);
   for (const columns of tables(rest)) section.append(asTable(columns));
@@ -91,11 +93,10 @@ function overlay(labels, bitmap, names) {
   return [canvas, legend];
 }
 
-function namesOfLabels(outputs) {
-  for (const [name, { value }] of outputs) {
-    if (/names|classes|labels/.test(name) && typeof value?.[0] === "string") return value;
-  }
-  return null;
+// The output that spells the labels of a map, whose legend then stands for it.
+function nameOfLabels(outputs) {
+  const spells = ([name, { value }]) => /names|classes|labels/.test(name) && typeof value?.[0] === "string";
+  return [...outputs].find(spells)?.[0];
 }
 
 // Colours of labels: turns of the golden angle, so that neighbours differ; 0 is dark.
@@ -155,7 +156,6 @@ function isShare(values) {
 
 function cell(value, share) {
   if (value instanceof Uint8Array) return element("td", {}, pictureOf(value, "picture"));
-  if (typeof value !== "number") return element("td", {}, String(value));
   if (!share) return element("td", {}, numberText(value));
   const bar = element("progress", { max: 1, value, ariaHidden: "true" });
   return element("td", { className: "bar" }, `${(100 * value).toFixed(1)} %`, bar);
@@ -165,21 +165,25 @@ function asRest(value) {
   const shape = shapeOf(value);
   const numbers = shape.length === 1 && typeof value[0] === "number";
   if (numbers && value.length > 1) return vector(value);
-  if (!shape.length) return element("p", { className: "text" }, typeof value === "number" ? numberText(value) : `${value}`);
+  if (!shape.length) return element("p", { className: "text" }, numberText(value));
   const text = JSON.stringify(value, (_, inner) => (inner instanceof Uint8Array ? `${inner.length} bytes` : inner));
   const cut = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)} ...` : text;
   return element("pre", { tabIndex: 0 }, `[${shape.join(", ")}] ${cut}`);
 }
 
 function vector(values) {
-  const most = Math.max(...values.map(Math.abs)) || 1;
+  if (values.length <= MAX_SPELLED) return element("p", { className: "text" }, values.map(numberText).join(", "));
+  const most = Math.max(...values.filter(Number.isFinite).map(Math.abs)) || 1;
   const canvas = element("canvas", { width: Math.max(256, values.length), height: 64, role: "img" });
   const norm = numberText(Math.hypot(...values));
   canvas.setAttribute("aria-label", `${values.length} numbers as bars`);
   const context = canvas.getContext("2d");
   context.fillStyle = getComputedStyle(document.body).color;
   const width = canvas.width / values.length;
-  values.forEach((value, index) => context.fillRect(index * width, 32, Math.max(width, 1), (-30 * value) / most));
+  values.forEach((value, index) => {
+    const height = Math.max(-30, Math.min((30 * value) / most, 30));
+    context.fillRect(index * width, 32, Math.max(width, 1), -height);
+  });
   const said = `${values.length} numbers, norm ${norm}: ${values.slice(0, 6).map(numberText).join(", ")}, ...`;
   return element("div", {}, canvas, element("p", { className: "about" }, said));
 }
@@ -192,7 +196,7 @@ function pictureOf(bytes, name) {
 }
 
 function numberText(value) {
-  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+  return typeof value !== "number" || Number.isInteger(value) ? String(value) : value.toPrecision(4);
 }
 
 function titled(name, ...children) {

@@ -9,6 +9,8 @@ const byId = (id) => document.getElementById(id);
 const server = { grpc: "", tls: false, token: false, models: [] };
 let signatures = {};
 let fields = [];
+const made = new Map();
+let asked = Promise.resolve();
 
 function headers() {
   const token = byId("token").value;
@@ -78,15 +80,16 @@ function showSignatures() {
   chooseSignature();
 }
 
+// Inputs of one name and form are shared by all signatures, so that a picture is chosen once.
 function chooseSignature() {
   clearAnswer();
-  const kept = new Map(fields.map((field) => [field.input.name, field]));
-  const inputs = signatures[byId("signature").value]?.inputs ?? [];
-  fields = inputs.map((input) => {
-    const old = kept.get(input.name);
-    return old !== undefined && old.input.kind === input.kind && input.kind !== "json" ? { ...old, input } : makeField(input);
+  fields = (signatures[byId("signature").value]?.inputs ?? []).map((input) => {
+    const key = `${input.name} ${input.kind} ${shapeText(input)} ${input.optional}`;
+    if (!made.has(key)) made.set(key, makeField(input));
+    return made.get(key);
   });
   byId("inputs").replaceChildren(...fields.map(({ node }) => node));
+  if (fields.length && fields.every(({ value }) => value !== null)) submit();
 }
 
 function clearAnswer() {
@@ -127,7 +130,7 @@ function dropZone(field) {
     image.addEventListener("load", () => URL.revokeObjectURL(url));
     const note = field.value.changed ? `${field.value.name}, sent as PNG` : field.value.name;
     zone.replaceChildren(chooser, image, element("span", { className: "about" }, note));
-    if (missing().length === 0) byId("form").requestSubmit();
+    if (missing().length === 0) submit();
   };
   chooser.addEventListener("change", () => chooser.files.length && field.take(chooser.files[0]));
   zone.addEventListener("dragover", (event) => {
@@ -168,6 +171,11 @@ function given() {
   });
 }
 
+// One call at a time; what was chosen meanwhile is asked once the answer is there.
+function submit() {
+  asked = asked.then(() => ask().catch(fail));
+}
+
 async function ask() {
   byId("error").hidden = true;
   const [model, signatureName] = [byId("model").value, byId("signature").value];
@@ -189,6 +197,7 @@ async function ask() {
     const signature = signatures[signatureName];
     const named = signature.outputs.length === 1 ? { [signature.outputs[0].name]: outputs } : outputs;
     const picture = fields.find(({ value }) => value !== null)?.value.bitmap ?? null;
+    if (model !== byId("model").value || signatureName !== byId("signature").value) return;
     showAnswer(byId("answer"), named, signature, picture);
     byId("state").value = `${inServer.toFixed(1)} ms in the server, ${inAll.toFixed(1)} ms in all`;
     showCalls(model, signatureName, values);
@@ -209,10 +218,10 @@ byId("token").addEventListener("change", () => start().catch(fail));
 byId("signature").addEventListener("change", chooseSignature);
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!byId("ask").disabled) ask().catch(fail);
+  submit();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
 });
 document.addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));

@@ -17,17 +17,21 @@ export function describe(name, info) {
 export function readSignatures(metadata) {
   const signatures = {};
   for (const [name, definition] of Object.entries(metadata.metadata.signature_def.signature_def)) {
-    const inputs = Object.entries(definition.inputs ?? {});
+    const inputs = sortedEntries(definition.inputs);
     if (!inputs.length) continue;
     const optional = new Set(Object.keys(definition.defaults ?? {}));
     signatures[name] = {
       inputs: inputs.map(([key, info]) => ({
         ...describe(key, info), kind: inputKind(describe(key, info)), optional: optional.has(key),
       })),
-      outputs: Object.entries(definition.outputs ?? {}).map(([key, info]) => describe(key, info)),
+      outputs: sortedEntries(definition.outputs).map(([key, info]) => describe(key, info)),
     };
   }
   return signatures;
+}
+
+function sortedEntries(map) {
+  return Object.entries(map ?? {}).sort(([one], [other]) => one.localeCompare(other));
 }
 
 export function shapeText({ dtype, sizes }) {
