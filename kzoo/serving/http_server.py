@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +21,7 @@ from kzoo.errors import ServingError
 
 JSON = "application/json"
 KEPT_CONNECTIONS = 1024
+MAX_DISCARDED_BYTES = 256 << 20
 BACKLOG = 128
 IDLE_SECONDS = 60  # that a connection may say nothing, between requests or within one
 MIN_COMPRESSED_BYTES = 1024
@@ -209,17 +210,23 @@ class _Application:
             return Response(500, self._error_body(f"{type(error).__name__}: {error}"))
 
     def _body(self, environ: dict[str, Any]) -> bytes:
-        declared = environ.get("CONTENT_LENGTH", "0")
-        if int(declared or 0) > self._max_body_bytes:
+        declared = int(environ.get("CONTENT_LENGTH") or 0)
+        chunks = iter(lambda: environ["wsgi.input"].read(_CHUNK_BYTES), b"")
+        if declared > self._max_body_bytes:
+            if declared <= MAX_DISCARDED_BYTES:
+                _discard(chunks)
             raise self._too_large(f"{declared} bytes")
         encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
         if encoding not in ("identity", "gzip"):
             raise _RefusedError(415, f"a body may be encoded by gzip; received {encoding}")
-        chunks = iter(lambda: environ["wsgi.input"].read(_CHUNK_BYTES), b"")
-        body = self._joined(chunks)
+        try:
+            body = self._joined(chunks)
+        except _RefusedError:
+            _discard(chunks)
+            raise
         return self._joined(_decompressed(body)) if encoding == "gzip" else body
 
-    def _joined(self, chunks: Iterable[bytes]) -> bytes:
+    def _joined(self, chunks: Iterator[bytes]) -> bytes:
         joined = bytearray()
         for chunk in chunks:
             joined += chunk
@@ -233,7 +240,16 @@ class _Application:
         )
 
 
-def _decompressed(body: bytes) -> Iterable[bytes]:
+def _discard(chunks: Iterator[bytes]) -> None:
+    """Read on without keeping anything, for a client that is still sending does not hear a refusal."""
+    discarded = 0
+    for chunk in chunks:
+        discarded += len(chunk)
+        if discarded > MAX_DISCARDED_BYTES:
+            return
+
+
+def _decompressed(body: bytes) -> Iterator[bytes]:
     decompressor = zlib.decompressobj(_GZIP)
     try:
         rest = body
