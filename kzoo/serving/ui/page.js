@@ -115,8 +115,8 @@ function makeField(input) {
 
 function dropZone(field) {
   const chooser = element("input", { type: "file", accept: "image/*", name: field.input.name });
-  const said = element("span", {}, "Drop, paste or choose a picture");
-  const zone = element("span", { className: "drop" }, chooser, said);
+  const shown = element("span", {}, "Drop, paste or choose a picture");
+  const zone = element("span", { className: "drop" }, chooser, shown);
   field.take = async (file) => {
     byId("error").hidden = true;
     try {
@@ -129,7 +129,7 @@ function dropZone(field) {
     const image = element("img", { src: url, alt: field.value.name });
     image.addEventListener("load", () => URL.revokeObjectURL(url));
     const note = field.value.changed ? `${field.value.name}, sent as PNG` : field.value.name;
-    zone.replaceChildren(chooser, image, element("span", { className: "about" }, note));
+    shown.replaceChildren(image, element("span", { className: "about" }, note));
     if (missing().length === 0) submit();
   };
   chooser.addEventListener("change", () => chooser.files.length && field.take(chooser.files[0]));
