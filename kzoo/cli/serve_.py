@@ -9,6 +9,8 @@ import typer
 
 from kzoo.cli.quiet import import_tensorflow
 
+DEFAULT_REST_PORT = 8501  # as in TensorFlow Serving's images
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
@@ -56,8 +58,26 @@ def serve(
         Path | None, typer.Option(help="Calls need the token in this file, as 'authorization: Bearer'.")
     ] = None,
     drain_seconds: Annotated[float, typer.Option(help="That calls in flight have at the end.")] = 30.0,
+    rest_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Serve REST, metrics and health here; 0 takes a free one."),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Serve metrics and health alone here; 0 takes a free one."),
+    ] = None,
+    request_log: Annotated[
+        Path | None, typer.Option(help="Write calls into this file, one JSON object a line.")
+    ] = None,
+    request_log_sampling: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the calls that is written, at random.")
+    ] = 1.0,
+    ui: Annotated[
+        bool,
+        typer.Option("--ui", help="Serve a page to try the models, on the REST port (8501 if not given)."),
+    ] = False,
 ) -> None:
-    """Serve models over TensorFlow Serving's gRPC protocol until SIGTERM or ctrl-C.
+    """Serve models over TensorFlow Serving's gRPC and REST protocols until SIGTERM or ctrl-C.
 
     New versions are picked up while it runs; a version that does not load leaves the old one live.
     """
@@ -69,7 +89,7 @@ def serve(
     from kzoo.serving.batching_parameters import choose_batching
 
     def announce(line: str) -> None:
-        if port_file is not None:
+        if port_file is not None and line.startswith("listening on "):
             write_atomic(port_file, line.rsplit(":", 1)[1] + "\n")
         typer.echo(line)
 
@@ -94,5 +114,10 @@ def serve(
         token_file=token_file,
         max_message_bytes=max_message_bytes,
         drain_seconds=drain_seconds,
+        rest_port=DEFAULT_REST_PORT if ui and rest_port is None else rest_port,
+        metrics_port=metrics_port,
+        request_log=request_log,
+        request_log_sampling=request_log_sampling,
+        ui=ui,
     )
     run(config, announce)

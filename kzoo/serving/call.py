@@ -18,10 +18,13 @@ class Call:
 
     Attributes:
         timeout_seconds: what the caller gave, counted from the making of this object; None for no deadline.
+        observer: told of the call in place of the core's own observers, by a protocol that has more to say of
+            it than the core knows.
     """
 
-    def __init__(self, timeout_seconds: float | None = None) -> None:
+    def __init__(self, timeout_seconds: float | None = None, observer: Observer | None = None) -> None:
         self.timeout_seconds = timeout_seconds
+        self.observer = observer
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._lock = threading.Lock()
         self._cancelled = False
@@ -69,12 +72,14 @@ class Progress:
         signature: its name, several joined by commas, empty where the method has none.
         batch_size: rows that the graph ran at once, those of other calls included; 0 if it did not run.
         queue_seconds: time spent waiting for a place and for the batch to begin.
+        runtime_seconds: time that the graph took, with what a batch waited for.
     """
 
     version: int | None = None
     signature: str = ""
     batch_size: int = 0
     queue_seconds: float = 0.0
+    runtime_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,14 @@ class CallRecord:
     """A call that has ended, as observers see it.
 
     Attributes:
-        method: as "Predict".
+        method: as "Predict"; over REST as it stands in the path, "predict".
         model: its name, as the request gives it: there may be no such model.
-        version, signature, batch_size, queue_seconds: as in Progress.
+        version, signature, batch_size, queue_seconds, runtime_seconds: as in Progress.
         status_code: gRPC's name, "OK" or for example "NOT_FOUND".
         error: what the caller was told; empty for OK.
-        latency_seconds: from the request's arrival at the core to its answer.
+        latency_seconds: from the request's arrival to its answer.
         request, response: the messages; no response unless the status is OK.
+        entrypoint: "GRPC" or "REST".
     """
 
     method: str
@@ -102,6 +108,8 @@ class CallRecord:
     queue_seconds: float
     request: Message | Any
     response: Message | Any | None
+    runtime_seconds: float = 0.0
+    entrypoint: str = "GRPC"
 
 
 Observer = Callable[[CallRecord], None]

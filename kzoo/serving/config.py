@@ -97,7 +97,6 @@ class ServerConfig:
         self._require(0 <= self.request_log_sampling <= 1, "request_log_sampling", "0 to 1")
         if self.ui and self.rest_port is None:
             raise UsageError("the try-it page needs a rest_port; received none")
-
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise UsageError("tls_certificate and tls_key go together; received one of them")
         if self.tls_client_ca is not None and self.tls_certificate is None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from google.protobuf.message import Message
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -36,6 +37,7 @@ from kzoo.serving.manager import ModelManager
 from kzoo.serving.servable import Servable
 
 SIGNATURE_DEF_FIELD = "signature_def"
+_OK_CODE = 0
 _UNKNOWN_ERROR_CODE = 2
 
 logger = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class ServerCore:
                 progress.version = servable.version
                 return _metadata_of(servable, request.metadata_field)
 
-        return self._observed("GetModelMetadata", request.model_spec, request, answer)
+        return self._observed("GetModelMetadata", request.model_spec, request, answer, call)
 
     def status(
         self, request: get_model_status_pb2.GetModelStatusRequest, call: Call | None = None
@@ -110,12 +112,28 @@ class ServerCore:
                     version=status.version,
                     state=get_model_status_pb2.ModelVersionStatus.State.Value(status.state),
                 )
-                if status.error:
-                    entry.status.error_code = _UNKNOWN_ERROR_CODE
-                    entry.status.error_message = status.error
+                entry.status.error_code = _UNKNOWN_ERROR_CODE if status.error else _OK_CODE
+                entry.status.error_message = status.error
             return response
 
-        return self._observed("GetModelStatus", request.model_spec, request, answer)
+        return self._observed("GetModelStatus", request.model_spec, request, answer, call)
+
+    def definition(self, spec: model_pb2.ModelSpec, signature: str) -> meta_graph_pb2.SignatureDef:
+        """Return what the SavedModel says of a signature, "serving_default" for none; observers are not told.
+
+        Raises:
+            CallError: as `predict`.
+        """
+        with self._manager.lease(spec) as servable:
+            return servable.definitions[servable.signature(signature).name]
+
+    def tell(self, record: CallRecord) -> None:
+        """Tell the observers of a call that has ended; those that raise are logged and do no harm."""
+        for observer in self._observers:
+            try:
+                observer(record)
+            except Exception:
+                logger.exception("an observer of calls failed")
 
     def reload_config(
         self, request: model_management_pb2.ReloadConfigRequest, call: Call | None = None
@@ -126,7 +144,7 @@ class ServerCore:
             self._manager.reload(request.config)
             return model_management_pb2.ReloadConfigResponse(status=status_pb2.StatusProto())
 
-        return self._observed("HandleReloadConfigRequest", model_pb2.ModelSpec(), request, answer)
+        return self._observed("HandleReloadConfigRequest", model_pb2.ModelSpec(), request, answer, call)
 
     def close(self) -> None:
         """Answer the calls there are, queued ones included; later ones are UNAVAILABLE."""
@@ -155,7 +173,7 @@ class ServerCore:
                 progress.version = servable.version
                 return run(servable, request, progress)
 
-        return self._observed(method, spec, request, answer)
+        return self._observed(method, spec, request, answer, call)
 
     def _observed(
         self,
@@ -163,6 +181,7 @@ class ServerCore:
         spec: model_pb2.ModelSpec,
         request: Message,
         answer: Callable[[Progress], Response],
+        call: Call | None,
     ) -> Response:
         started, progress = time.perf_counter(), Progress()
         response: Response | None = None
@@ -184,8 +203,10 @@ class ServerCore:
             queue_seconds=progress.queue_seconds,
             request=request,
             response=response,
+            runtime_seconds=progress.runtime_seconds,
         )
-        self._tell(record)
+        own = call.observer if call is not None else None
+        (own or self.tell)(record)
         if failure is not None:
             raise failure
         assert response is not None
@@ -203,13 +224,6 @@ class ServerCore:
             with self._idle:
                 self._in_flight -= 1
                 self._idle.notify_all()
-
-    def _tell(self, record: CallRecord) -> None:
-        for observer in self._observers:
-            try:
-                observer(record)
-            except Exception:
-                logger.exception("an observer of calls failed")
 
 
 def _as_call_error(method: str, error: Exception) -> CallError:

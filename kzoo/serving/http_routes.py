@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 from kzoo.serving import metrics
-from kzoo.serving.errors import CallError
+from kzoo.serving.errors import UnauthenticatedError
 from kzoo.serving.http_server import Handler, Request, Response
 from kzoo.serving.rest import PREFIX, error_response
 from kzoo.serving.rest_response import write_error
+from kzoo.serving.security import AUTHORIZATION, Token
 
 HEALTH_PATH = "/healthz"
 READINESS_PATH = "/readyz"
@@ -62,7 +62,7 @@ class Routes:
         availability: Callable[[], Mapping[str, bool]] = dict,
         is_ready: Callable[[], bool] = lambda: True,
         page: Page | None = None,
-        token: str | None = None,
+        token: Token | None = None,
     ) -> None:
         """Choose what there is.
 
@@ -72,14 +72,14 @@ class Routes:
             availability: says of each model whether a version of it is live.
             is_ready: whether calls would be answered now.
             page: the try-it page, at /ui/; None for none.
-            token: what all but health, readiness and the files of the page must carry as
-                "Authorization: Bearer TOKEN"; None for nothing.
+            token: that callers of all but health, readiness and the files of the page must show; None for
+                none.
         """
         self._availability = availability
         self._is_ready = is_ready
         self._metrics_page = metrics_page
         self._page = page
-        self._token = token.encode("utf-8") if token is not None else None
+        self._token = token
         self._open: dict[str, Handler] = {HEALTH_PATH: self._health, READINESS_PATH: self._readiness}
         self._closed: dict[str, Handler] = {}
         if metrics_page is not None:
@@ -98,19 +98,14 @@ class Routes:
         is_call = self._api is not None and request.path.lower().startswith(PREFIX)
         if not is_call and request.path not in self._closed:
             return _error(404, f"nothing is at {request.path}")
-        if not self._is_allowed(request):
-            refused = CallError("expected the header Authorization: Bearer TOKEN", "UNAUTHENTICATED")
-            return error_response(refused)
+        try:
+            if self._token is not None:
+                self._token.check(request.headers.get(AUTHORIZATION))
+        except UnauthenticatedError as error:
+            return error_response(error)
         if is_call and self._api is not None:
             return self._api(request)
         return _only_get(request) or self._closed[request.path](request)
-
-    def _is_allowed(self, request: Request) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(token.strip().encode("latin-1", "replace"), self._token)
-        return scheme.lower() == "bearer" and same
 
     def _health(self, request: Request) -> Response:
         return _json(200, {"status": "alive"})

@@ -18,6 +18,7 @@ from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from kzoo.errors import ServingError
+from kzoo.serving.security import TlsFiles
 
 JSON = "application/json"
 KEPT_CONNECTIONS = 1024
@@ -75,34 +76,6 @@ class _RefusedError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
-class Tls:
-    """Paths of PEM files: the server's certificate chain and key, and the authorities of its clients, if any.
-
-    With authorities, a client must show a certificate that one of them signed.
-    """
-
-    certificate: str
-    key: str
-    client_authorities: str | None = None
-
-    def adapter(self) -> BuiltinSSLAdapter:
-        """Return what Cheroot wraps connections with.
-
-        Raises:
-            ServingError: if a file cannot be read or is not what it should be.
-        """
-        try:
-            adapter = BuiltinSSLAdapter(self.certificate, self.key)
-            adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if self.client_authorities is not None:
-                adapter.context.load_verify_locations(self.client_authorities)
-                adapter.context.verify_mode = ssl.CERT_REQUIRED
-        except OSError as error:
-            raise ServingError(f"the TLS files cannot be used: {error}") from error
-        return adapter
-
-
 class HttpServer:
     """A server that listens once it is made, and answers in threads of its own.
 
@@ -120,7 +93,7 @@ class HttpServer:
         threads: int,
         max_body_bytes: int,
         error_body: ErrorBody,
-        tls: Tls | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         """Listen and answer.
 
@@ -131,10 +104,10 @@ class HttpServer:
             threads: requests answered at a time; more of them wait.
             max_body_bytes: of a request, compressed and decompressed; more is refused with status 413.
             error_body: makes the body of a refusal from its message.
-            tls: to encrypt connections.
+            tls: PEM files; None for connections that are not encrypted.
 
         Raises:
-            ServingError: if the port is in use or not allowed, or the TLS files cannot be used.
+            ServingError: if the port is in use or not allowed.
         """
         self._application = _Application(handler, max_body_bytes, error_body)
         self._server = _WsgiServer(
@@ -148,7 +121,7 @@ class HttpServer:
         self._server.keep_alive_conn_limit = KEPT_CONNECTIONS
         self._server.max_request_header_size = _CHUNK_BYTES
         if tls is not None:
-            self._server.ssl_adapter = tls.adapter()
+            self._server.ssl_adapter = _tls_adapter(tls)
         try:
             self._server.prepare()
         except OSError as error:
@@ -238,6 +211,16 @@ class _Application:
         return _RefusedError(
             413, f"a body may have at most {self._max_body_bytes} bytes; received {received}"
         )
+
+
+def _tls_adapter(files: TlsFiles) -> BuiltinSSLAdapter:
+    """Return what wraps connections; the files have been checked where gRPC listens with them."""
+    adapter = BuiltinSSLAdapter(str(files.certificate), str(files.key))
+    adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.client_ca is not None:
+        adapter.context.load_verify_locations(files.client_ca)
+        adapter.context.verify_mode = ssl.CERT_REQUIRED
+    return adapter
 
 
 def _discard(chunks: Iterator[bytes]) -> None:

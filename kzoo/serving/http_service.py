@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.http_routes import PAGE_PREFIX, Page, Routes
-from kzoo.serving.http_server import Handler, HttpServer, Tls
+from kzoo.serving.http_server import Handler, HttpServer
 from kzoo.serving.metrics import PATH as METRICS_PATH
 from kzoo.serving.metrics import Metrics
 from kzoo.serving.rest_response import write_error
+from kzoo.serving.security import TlsFiles, Token
 
-SPARE_THREADS = 4  # beyond those that predict, so that health and metrics are answered under full load
+SPARE_THREADS = (
+    4  # beyond those that predict or queue, so that health and metrics are answered under full load
+)
 METRICS_THREADS = 2
 
 
@@ -26,6 +29,8 @@ class HttpParts:
         availability: says of each model whether a version of it is live.
         is_ready: whether calls would be answered now.
         grpc_address: as "127.0.0.1:8500".
+        tls: PEM files; None for connections that are not encrypted.
+        token: that callers must show; None for none.
     """
 
     api: Handler
@@ -33,6 +38,8 @@ class HttpParts:
     availability: Callable[[], Mapping[str, bool]]
     is_ready: Callable[[], bool]
     grpc_address: str
+    tls: TlsFiles | None = None
+    token: Token | None = None
 
 
 class HttpService:
@@ -43,7 +50,7 @@ class HttpService:
         metrics: the port of metrics and health alone; None if not asked for.
     """
 
-    def __init__(self, config: ServerConfig, parts: HttpParts, *, tls: Tls | None = None) -> None:
+    def __init__(self, config: ServerConfig, parts: HttpParts) -> None:
         """Listen.
 
         Raises:
@@ -52,25 +59,26 @@ class HttpService:
         self.rest: HttpServer | None = None
         self.metrics: HttpServer | None = None
         self._has_page = config.ui
-        page = Page(parts.grpc_address, tls=tls is not None) if config.ui else None
+        self._scheme = "http" if parts.tls is None else "https"
+        page = Page(parts.grpc_address, tls=parts.tls is not None, needs_token=parts.token is not None)
         if config.rest_port is not None:
             routes = Routes(
                 api=parts.api,
                 metrics_page=parts.metrics.page,
                 availability=parts.availability,
                 is_ready=parts.is_ready,
-                page=page,
+                page=page if config.ui else None,
+                token=parts.token,
             )
-            threads = config.max_concurrent_calls + SPARE_THREADS
-            self.rest = _listen(config, routes, config.rest_port, threads, tls)
+            threads = config.max_concurrent_calls + config.max_queued_calls + SPARE_THREADS
+            self.rest = _listen(config, routes, config.rest_port, threads, parts.tls)
         if config.metrics_port is not None:
-            routes = Routes(metrics_page=parts.metrics.page, is_ready=parts.is_ready)
+            routes = Routes(metrics_page=parts.metrics.page, is_ready=parts.is_ready, token=parts.token)
             try:
-                self.metrics = _listen(config, routes, config.metrics_port, METRICS_THREADS, tls)
+                self.metrics = _listen(config, routes, config.metrics_port, METRICS_THREADS, parts.tls)
             except BaseException:
                 self.stop(0)
                 raise
-        self._scheme = "http" if tls is None else "https"
 
     def addresses(self) -> Iterator[str]:
         """Give a line on each thing that can be asked for, with its address."""
@@ -92,7 +100,9 @@ class HttpService:
         return f"{self._scheme}://{host}:{server.port}"
 
 
-def _listen(config: ServerConfig, routes: Routes, port: int, threads: int, tls: Tls | None) -> HttpServer:
+def _listen(
+    config: ServerConfig, routes: Routes, port: int, threads: int, tls: TlsFiles | None
+) -> HttpServer:
     return HttpServer(
         routes,
         host=config.host,

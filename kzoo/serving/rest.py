@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import unquote
 
-from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -20,11 +17,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from kzoo.serving.call import Call, CallRecord
+from kzoo.serving.core import SIGNATURE_DEF_FIELD, ServerCore
 from kzoo.serving.errors import CallError, InvalidArgumentError
 from kzoo.serving.http_server import Request, Response
 from kzoo.serving.rest_request import read_examples, read_predict
 from kzoo.serving.rest_response import (
-    SIGNATURE_DEF_FIELD,
     write_classify,
     write_error,
     write_metadata,
@@ -32,10 +30,10 @@ from kzoo.serving.rest_response import (
     write_regress,
     write_status,
 )
-from kzoo.serving.servable import DEFAULT_SIGNATURE
 from kzoo.serving.versions import MAX_VERSION
 
 PREFIX = "/v1/"
+TIMEOUT_SECONDS = 30.0  # TensorFlow Serving's own, for HTTP has no deadlines
 _MODEL = r"/v1/models/(?P<model>[^/:]+)"
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _CALL = re.compile(rf"{_MODEL}{_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
@@ -58,33 +56,6 @@ _HTTP_OF_STATUS = {
     "UNAUTHENTICATED": 401,
 }
 
-logger = logging.getLogger(__name__)
-
-
-class Calls(Protocol):
-    """What the API asks of a server; each raises CallError."""
-
-    def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        """Run a signature."""
-
-    def classify(
-        self, request: classification_pb2.ClassificationRequest
-    ) -> classification_pb2.ClassificationResponse:
-        """Classify examples."""
-
-    def regress(self, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
-        """Give a value for each example."""
-
-    def metadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Give a version's signatures."""
-
-    def status(
-        self, request: get_model_status_pb2.GetModelStatusRequest
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Say how versions stand."""
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -100,11 +71,12 @@ class Asked:
 
 
 class RestApi:
-    """Answers requests below /v1/."""
+    """Answers requests below /v1/ by a server's core, and tells its observers of each call as a whole."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-        self._answers: dict[str, Callable[[model_pb2.ModelSpec, bytes], str]] = {
+    def __init__(self, core: ServerCore, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._core = core
+        self._timeout_seconds = timeout_seconds
+        self._answers: dict[str, Callable[[model_pb2.ModelSpec, bytes, Call], str]] = {
             "predict": self._predict,
             "classify": self._classify,
             "regress": self._regress,
@@ -114,51 +86,68 @@ class RestApi:
 
     def __call__(self, request: Request) -> Response:
         """Return the answer, or the error as JSON with the status that TensorFlow Serving gives it."""
+        records: list[CallRecord] = []
+        call = Call(self._timeout_seconds, records.append)
+        asked = Asked(model_pb2.ModelSpec(), "")
+        failure: CallError | None = None
         try:
             asked = read_path(request.method, request.path)
-            body = self._answers[asked.method](asked.spec, request.body)
+            body = self._answers[asked.method](asked.spec, request.body, call).encode("utf-8")
         except CallError as error:
-            return error_response(error)
-        milliseconds = (time.perf_counter() - request.arrival) * 1000
-        return Response(
-            200, body.encode("utf-8"), headers=[("Server-Timing", f"total;dur={milliseconds:.3f}")]
-        )
+            failure = error
+        seconds = time.perf_counter() - request.arrival
+        self._core.tell(_record_of(asked, failure, seconds, records))
+        if failure is not None:
+            return error_response(failure)
+        return Response(200, body, headers=[("Server-Timing", f"total;dur={seconds * 1000:.3f}")])
 
-    def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> str:
+    def _predict(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> str:
         request = predict_pb2.PredictRequest(model_spec=spec)
-        layout = read_predict(body, request, lambda name: self._signature(spec, name))
-        return write_predict(self._calls.predict(request).outputs, layout)
+        layout = read_predict(body, request, lambda name: self._core.definition(spec, name))
+        return write_predict(self._core.predict(request, call).outputs, layout)
 
-    def _classify(self, spec: model_pb2.ModelSpec, body: bytes) -> str:
+    def _classify(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> str:
         request = classification_pb2.ClassificationRequest(model_spec=spec)
         read_examples(body, request)
-        return write_classify(self._calls.classify(request))
+        return write_classify(self._core.classify(request, call))
 
-    def _regress(self, spec: model_pb2.ModelSpec, body: bytes) -> str:
+    def _regress(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> str:
         request = regression_pb2.RegressionRequest(model_spec=spec)
         read_examples(body, request)
-        return write_regress(self._calls.regress(request))
+        return write_regress(self._core.regress(request, call))
 
-    def _metadata(self, spec: model_pb2.ModelSpec, body: bytes) -> str:
-        return write_metadata(self._get_metadata(spec))
+    def _metadata(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> str:
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=spec, metadata_field=[SIGNATURE_DEF_FIELD]
+        )
+        return write_metadata(self._core.metadata(request, call))
 
-    def _status(self, spec: model_pb2.ModelSpec, body: bytes) -> str:
-        return write_status(self._calls.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec)))
-
-    def _get_metadata(self, spec: model_pb2.ModelSpec) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        return self._calls.metadata(
-            get_model_metadata_pb2.GetModelMetadataRequest(
-                model_spec=spec, metadata_field=[SIGNATURE_DEF_FIELD]
-            )
+    def _status(self, spec: model_pb2.ModelSpec, body: bytes, call: Call) -> str:
+        return write_status(
+            self._core.status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec), call)
         )
 
-    def _signature(self, spec: model_pb2.ModelSpec, name: str) -> meta_graph_pb2.SignatureDef:
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        self._get_metadata(spec).metadata[SIGNATURE_DEF_FIELD].Unpack(signatures)
-        chosen = name or DEFAULT_SIGNATURE
-        if chosen not in signatures.signature_def:
-            raise InvalidArgumentError(f'Serving signature name: "{chosen}" not found in signature def')
-        return signatures.signature_def[chosen]
+
+def _record_of(
+    asked: Asked, failure: CallError | None, seconds: float, records: Sequence[CallRecord]
+) -> CallRecord:
+    """Join what the core told of a call, if it came that far, and what became of it as a whole."""
+    inner = records[-1] if records else None
+    return CallRecord(
+        method=asked.method,
+        model=asked.spec.name,
+        version=inner.version if inner else None,
+        signature=inner.signature if inner else "",
+        status_code="OK" if failure is None else failure.status,
+        error="" if failure is None else str(failure),
+        latency_seconds=seconds,
+        batch_size=inner.batch_size if inner else 0,
+        queue_seconds=inner.queue_seconds if inner else 0.0,
+        request=inner.request if inner else None,
+        response=inner.response if inner and failure is None else None,
+        runtime_seconds=inner.runtime_seconds if inner else 0.0,
+        entrypoint="REST",
+    )
 
 
 def read_path(method: str, path: str) -> Asked:

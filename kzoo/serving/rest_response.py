@@ -18,12 +18,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from kzoo.serving.core import SIGNATURE_DEF_FIELD
 from kzoo.serving.errors import InvalidArgumentError
 from kzoo.serving.rest_request import Layout
 from kzoo.serving.tensors import to_array
 
 BYTES_SUFFIX = "_bytes"
-SIGNATURE_DEF_FIELD = "signature_def"
 _UNBOUNDED = 1 << 62  # answers were bounded where they were made
 _INDENT = "    "
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}

@@ -20,8 +20,11 @@ from kzoo.serving.admission import Admission
 from kzoo.serving.call import Observer
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.core import ServerCore
+from kzoo.serving.http_service import HttpParts, HttpService
 from kzoo.serving.manager import ModelManager
+from kzoo.serving.observation import Observation
 from kzoo.serving.reflection import SERVICE_NAMES, service_pool
+from kzoo.serving.rest import RestApi
 from kzoo.serving.security import TlsFiles, Token, TokenInterceptor
 from kzoo.serving.servicers import add_services
 
@@ -46,6 +49,7 @@ class RunningServer:
         """Listen and begin to load; see `serve`."""
         tls = _tls_files(config)
         credentials = None if tls is None else tls.credentials()
+        self._token = None if config.token_file is None else Token.read(config.token_file)
         self._config = config
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -53,10 +57,12 @@ class RunningServer:
         self._stopping = False
         self._manager = ModelManager(config, self._report_health)
         admission = Admission(config.max_concurrent_calls, config.max_queued_calls)
-        self.core = ServerCore(self._manager, admission, observers)
+        self._observation = Observation.of(config, self._manager.availability)
+        self.core = ServerCore(self._manager, admission, [*observers, self._observation])
         self._server = self._make_server()
         self.host = config.host
         self.port = _bind(self._server, config.host, config.port, credentials)
+        self._http = self._listen_for_http(tls)
         self._report_health()
         self._server.start()
         self._manager.start()
@@ -65,6 +71,10 @@ class RunningServer:
     def address(self) -> str:
         """What a client connects to, as "127.0.0.1:8500"."""
         return _join(self.host, self.port)
+
+    def http_addresses(self) -> list[str]:
+        """Return a line on each thing that the HTTP ports have, with its address."""
+        return list(self._http.addresses())
 
     def wait_until_loaded(self, timeout_seconds: float | None = None) -> bool:
         """Wait until each model there was at the start is loaded or has failed; False if time ran out."""
@@ -85,8 +95,11 @@ class RunningServer:
         self._health.enter_graceful_shutdown()
         self.core.close()
         self.core.wait_until_idle(self._config.drain_seconds)
-        self._server.stop(_LAST_WORDS_SECONDS).wait()
+        stopping = self._server.stop(_LAST_WORDS_SECONDS)
+        self._http.stop(_LAST_WORDS_SECONDS)
+        stopping.wait()
         self._manager.stop()
+        self._observation.close()
 
     def __enter__(self) -> RunningServer:
         return self
@@ -98,10 +111,9 @@ class RunningServer:
 
     def _make_server(self) -> grpc.Server:
         threads = self._config.max_concurrent_calls + self._config.max_queued_calls + SPARE_THREADS
-        token = self._config.token_file
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="kzoo-call"),
-            interceptors=[] if token is None else [TokenInterceptor(Token.read(token))],
+            interceptors=[] if self._token is None else [TokenInterceptor(self._token)],
             maximum_concurrent_rpcs=threads,  # what finds no thread is refused, not queued
             options=[
                 ("grpc.max_receive_message_length", self._config.max_message_bytes),
@@ -113,6 +125,22 @@ class RunningServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(SERVICE_NAMES, server, pool=service_pool())
         return server
+
+    def _listen_for_http(self, tls: TlsFiles | None) -> HttpService:
+        parts = HttpParts(
+            api=RestApi(self.core),
+            metrics=self._observation.metrics,
+            availability=self._manager.availability,
+            is_ready=self.is_ready,
+            grpc_address=self.address,
+            tls=tls,
+            token=self._token,
+        )
+        try:
+            return HttpService(self._config, parts)
+        except ServingError:
+            self._server.stop(None)
+            raise
 
     def _report_health(self) -> None:
         """Set the health of each model, and of the server: good once loading is over and a model is live."""
@@ -144,7 +172,7 @@ def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
 
     Args:
         config: what to serve and where.
-        announce: told one line with the address as soon as the server listens.
+        announce: told the address as soon as the server listens, and in further lines those of HTTP.
 
     Raises:
         ServingError: as `serve`.
@@ -161,6 +189,8 @@ def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
     try:
         with serve(config) as server:
             announce(f"listening on {server.address}")
+            for line in server.http_addresses():
+                announce(line)
             ended.wait()
             logger.info("ending: calls in flight have %g seconds", config.drain_seconds)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +126,11 @@ class Signature:
             InvalidArgumentError: if the graph refuses the content.
             CallError: if the graph fails in another way.
         """
-        return self.runner(arrays, progress)
+        started = time.perf_counter()
+        try:
+            return self.runner(arrays, progress)
+        finally:
+            progress.runtime_seconds += time.perf_counter() - started
 
     def _array(self, name: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
         expected, received = self.inputs[name], TensorSpec.of(proto.dtype, proto.tensor_shape)
