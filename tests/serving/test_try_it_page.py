@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 import subprocess
@@ -17,7 +15,7 @@ import grpc
 import numpy as np
 import PIL.Image
 import pytest
-from chromium import browser
+from chromium import browser, choose, drawn, give, save, transfer_of
 from google.protobuf import json_format
 from playwright.sync_api import Browser, FileChooser, Page, expect
 from rest_models import SEGMENTS, photograph, write_pictures
@@ -76,38 +74,6 @@ def page(chromium: Browser, ui_server: ServerProcess) -> Iterator[Page]:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     return save(photograph(1), tmp_path / "it's a picture.png")
-
-
-def save(pixels: np.ndarray, path: Path, **options: Any) -> Path:
-    PIL.Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def choose(page: Page, model: str, signature: str) -> None:
-    page.get_by_label("Model").select_option(model)
-    page.get_by_label("Signature").select_option(signature)
-
-
-def give(page: Page, **files: Path) -> None:
-    for name, path in files.items():
-        page.locator(f"input[name={name}]").set_input_files(path)
-    expect(page.get_by_role("status")).to_contain_text("ms in all")
-
-
-def drawn(page: Page, selector: str) -> np.ndarray:
-    """Return what a canvas or a picture shows, uint8 (H, W, 3)."""
-    url = page.locator(selector).evaluate(
-        """async (element) => {
-            if (element.tagName === "CANVAS") return element.toDataURL();
-            await element.decode();
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [element.naturalWidth, element.naturalHeight];
-            canvas.getContext("2d").drawImage(element, 0, 0);
-            return canvas.toDataURL();
-        }"""
-    )
-    encoded = base64.b64decode(url.partition(",")[2])
-    return np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert("RGB"))
 
 
 def test_labels_of_a_picture(page: Page, picture: Path, grpc_client: Client) -> None:
@@ -208,18 +174,6 @@ def test_a_picture_that_the_server_would_not_see_as_it_is_shown_becomes_a_png(
     expected = 255 - photograph(1)
     expected = np.rot90(expected, -1) if name.endswith("jpg") else expected
     assert np.abs(drawn(page, "#answer img").astype(int) - expected).mean() < 3
-
-
-def transfer_of(page: Page, picture: Path) -> Any:
-    return page.evaluate_handle(
-        """(encoded) => {
-            const bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
-            return transfer;
-        }""",
-        base64.b64encode(picture.read_bytes()).decode(),
-    )
 
 
 def test_a_picture_can_be_dropped_or_pasted(page: Page, picture: Path) -> None:
