@@ -33,6 +33,7 @@ check() {
     "$@" || failed+=("$name")
 }
 
+check "browser for the tests of the try-it page" bash tools/browser.sh
 check "ruff: rules" ruff check .
 check "ruff: format" ruff format --check .
 check "mypy" mypy

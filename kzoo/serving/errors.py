@@ -34,13 +34,13 @@ class InvalidArgumentError(CallError):
 
 
 class FailedPreconditionError(CallError):
-    """The version asked for is still being loaded."""
+    """The version asked for is still being loaded, or is not what the method needs."""
 
     default_status = "FAILED_PRECONDITION"
 
 
 class ResourceExhaustedError(CallError):
-    """The server answers as many calls as it may already, or a message or tensor is too large."""
+    """The server answers as many calls as it may, with its queue full, or a message is too large."""
 
     default_status = "RESOURCE_EXHAUSTED"
 
@@ -55,6 +55,18 @@ class UnavailableError(CallError):
     """No server answers at the address, or it is about to end; worth a retry."""
 
     default_status = "UNAVAILABLE"
+
+
+class UnauthenticatedError(CallError):
+    """The server asks for a token, and the call has none or a wrong one."""
+
+    default_status = "UNAUTHENTICATED"
+
+
+class CancelledError(CallError):
+    """The caller gave the call up."""
+
+    default_status = "CANCELLED"
 
 
 class UnimplementedError(CallError):
@@ -78,6 +90,8 @@ _BY_STATUS: dict[str, type[CallError]] = {
         ResourceExhaustedError,
         DeadlineExceededError,
         UnavailableError,
+        UnauthenticatedError,
+        CancelledError,
         UnimplementedError,
         InternalError,
     )

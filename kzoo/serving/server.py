@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from types import TracebackType
 from typing import Any
@@ -14,16 +14,24 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from kzoo.errors import ServingError
+from kzoo.serving.admission import Admission
+from kzoo.serving.call import Observer
 from kzoo.serving.config import ServerConfig
+from kzoo.serving.core import ServerCore
+from kzoo.serving.http_service import HttpParts, HttpService
 from kzoo.serving.manager import ModelManager
+from kzoo.serving.observation import Observation
 from kzoo.serving.reflection import SERVICE_NAMES, service_pool
-from kzoo.serving.servicers import Admission, ModelService, PredictionService
+from kzoo.serving.rest import RestApi
+from kzoo.serving.security import TlsFiles, Token, TokenInterceptor
+from kzoo.serving.servicers import add_services
 
 # Threads beyond those that predict, so that health, status and refusals are answered under full load.
 SPARE_THREADS = 16
+# For answers that are on their way when the last call has been answered.
+_LAST_WORDS_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +42,27 @@ class RunningServer:
     Attributes:
         host: address it listens on.
         port: the port it got.
+        core: what answers, for other protocols beside gRPC.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, observers: Sequence[Observer] = ()) -> None:
         """Listen and begin to load; see `serve`."""
+        tls = _tls_files(config)
+        credentials = None if tls is None else tls.credentials()
+        self._token = None if config.token_file is None else Token.read(config.token_file)
         self._config = config
         self._health = health.HealthServicer()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         self._reported: set[str] = set()
+        self._stopping = False
         self._manager = ModelManager(config, self._report_health)
+        admission = Admission(config.max_concurrent_calls, config.max_queued_calls)
+        self._observation = Observation.of(config, self._manager.availability)
+        self.core = ServerCore(self._manager, admission, [*observers, self._observation])
         self._server = self._make_server()
         self.host = config.host
-        self.port = _bind(self._server, config.host, config.port)
+        self.port = _bind(self._server, config.host, config.port, credentials)
+        self._http = self._listen_for_http(tls)
         self._report_health()
         self._server.start()
         self._manager.start()
@@ -55,19 +72,34 @@ class RunningServer:
         """What a client connects to, as "127.0.0.1:8500"."""
         return _join(self.host, self.port)
 
+    def http_addresses(self) -> list[str]:
+        """Return a line on each thing that the HTTP ports have, with its address."""
+        return list(self._http.addresses())
+
     def wait_until_loaded(self, timeout_seconds: float | None = None) -> bool:
         """Wait until each model there was at the start is loaded or has failed; False if time ran out."""
         return self._manager.wait_for_first_pass(timeout_seconds)
+
+    def is_ready(self) -> bool:
+        """Say whether loading is over, a model is live, and the server is not about to end."""
+        live = any(self._manager.availability().values())
+        return live and self._manager.wait_for_first_pass(0) and not self._stopping
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the server has ended; False if time ran out before."""
         return not self._server.wait_for_termination(timeout_seconds)
 
     def stop(self) -> None:
-        """Take no more calls, answer those in flight for at most `drain_seconds`, and end."""
+        """Report not ready, refuse new calls, answer those in flight for at most `drain_seconds`, and end."""
+        self._stopping = True
         self._health.enter_graceful_shutdown()
-        self._server.stop(self._config.drain_seconds).wait()
+        self.core.close()
+        self.core.wait_until_idle(self._config.drain_seconds)
+        stopping = self._server.stop(_LAST_WORDS_SECONDS)
+        self._http.stop(_LAST_WORDS_SECONDS)
+        stopping.wait()
         self._manager.stop()
+        self._observation.close()
 
     def __enter__(self) -> RunningServer:
         return self
@@ -78,9 +110,10 @@ class RunningServer:
         self.stop()
 
     def _make_server(self) -> grpc.Server:
-        threads = self._config.max_concurrent_calls + SPARE_THREADS
+        threads = self._config.max_concurrent_calls + self._config.max_queued_calls + SPARE_THREADS
         server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="kzoo-call"),
+            interceptors=[] if self._token is None else [TokenInterceptor(self._token)],
             maximum_concurrent_rpcs=threads,  # what finds no thread is refused, not queued
             options=[
                 ("grpc.max_receive_message_length", self._config.max_message_bytes),
@@ -88,14 +121,26 @@ class RunningServer:
                 ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
             ],
         )
-        admission = Admission(self._config.max_concurrent_calls)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self._manager, admission), server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), server)
+        add_services(self.core, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(SERVICE_NAMES, server, pool=service_pool())
         return server
+
+    def _listen_for_http(self, tls: TlsFiles | None) -> HttpService:
+        parts = HttpParts(
+            api=RestApi(self.core),
+            metrics=self._observation.metrics,
+            availability=self._manager.availability,
+            is_ready=self.is_ready,
+            grpc_address=self.address,
+            tls=tls,
+            token=self._token,
+        )
+        try:
+            return HttpService(self._config, parts)
+        except ServingError:
+            self._server.stop(None)
+            raise
 
     def _report_health(self) -> None:
         """Set the health of each model, and of the server: good once loading is over and a model is live."""
@@ -104,17 +149,20 @@ class RunningServer:
         for name, available in {**gone, **availability}.items():
             self._health.set(name, _health_of(available))
         self._reported.update(availability)
-        ready = self._manager.wait_for_first_pass(0) and any(availability.values())
-        self._health.set("", _health_of(ready))
+        self._health.set("", _health_of(self.is_ready()))
 
 
-def serve(config: ServerConfig) -> RunningServer:
+def serve(config: ServerConfig, observers: Sequence[Observer] = ()) -> RunningServer:
     """Start a server of the models in `config.base` and return it; the models are loaded meanwhile.
+
+    Args:
+        config: what to serve and where.
+        observers: told of every call that has ended.
 
     Raises:
         ServingError: if there is no such folder, or the port is in use or not allowed.
     """
-    return RunningServer(config)
+    return RunningServer(config, observers)
 
 
 def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
@@ -124,7 +172,7 @@ def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
 
     Args:
         config: what to serve and where.
-        announce: told one line with the address as soon as the server listens.
+        announce: told the address as soon as the server listens, and in further lines those of HTTP.
 
     Raises:
         ServingError: as `serve`.
@@ -141,6 +189,8 @@ def run(config: ServerConfig, announce: Callable[[str], None]) -> None:
     try:
         with serve(config) as server:
             announce(f"listening on {server.address}")
+            for line in server.http_addresses():
+                announce(line)
             ended.wait()
             logger.info("ending: calls in flight have %g seconds", config.drain_seconds)
     finally:
@@ -153,7 +203,7 @@ def _health_of(ready: bool) -> Any:
     return status.SERVING if ready else status.NOT_SERVING
 
 
-def _bind(server: grpc.Server, host: str, port: int) -> int:
+def _bind(server: grpc.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
     """Return the port that was bound.
 
     Raises:
@@ -161,7 +211,9 @@ def _bind(server: grpc.Server, host: str, port: int) -> int:
     """
     address = _join(host, port)
     try:
-        return int(server.add_insecure_port(address))
+        if credentials is None:
+            return int(server.add_insecure_port(address))
+        return int(server.add_secure_port(address, credentials))
     except RuntimeError as error:
         raise ServingError(f"cannot listen on {address}: {_reason_not_to_bind(host, port)}") from error
 
@@ -173,6 +225,12 @@ def _reason_not_to_bind(host: str, port: int) -> str:
             return "the system refused it for a moment; try again"
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _tls_files(config: ServerConfig) -> TlsFiles | None:
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return TlsFiles(config.tls_certificate, config.tls_key, config.tls_client_ca)
 
 
 def _join(host: str, port: int) -> str:

@@ -126,6 +126,9 @@ class ServerProcess:
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), log.read_text()
         self.address = line.split()[-1]
+        wanted = [option for option in ("--rest-port", "--metrics-port", "--ui") if option in options]
+        lines = [self.process.stdout.readline() for _ in wanted]
+        self.http = {line.split()[0]: line.split()[-1] for line in lines}  # by "REST", "try" and "metrics"
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

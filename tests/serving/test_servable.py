@@ -10,10 +10,15 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from kzoo.errors import ServingError
-from kzoo.serving.servable import MAX_WARM_UP_RECORDS, Servable, load
+from kzoo.serving.call import Progress
+from kzoo.serving.config import InputLimits
+from kzoo.serving.inference import predict
+from kzoo.serving.loading import MAX_WARM_UP_RECORDS, load
+from kzoo.serving.servable import Servable
 from kzoo.serving.tensors import to_array, to_proto
 
 LIMIT = 1 << 20
+LIMITS = InputLimits(LIMIT, max_rows=8, max_pixels=1 << 20)
 IMAGE = np.zeros((1, SIZE, SIZE, 3), np.float32)
 
 
@@ -28,7 +33,7 @@ class Scaler(tf.Module):
 
 
 def load_version(folder: Path) -> Servable:
-    return load("tiny", 1, folder, max_tensor_bytes=LIMIT)
+    return load("tiny", 1, folder, LIMITS)
 
 
 def write_records(folder: Path, logs: list[PredictionLog]) -> None:
@@ -44,10 +49,10 @@ def test_an_input_with_a_default_may_be_left_out(tmp_path: Path) -> None:
     servable = load_version(tmp_path)
     request = PredictRequest()
     request.inputs["x"].CopyFrom(to_proto(np.array([1, 2], np.float32)))
-    answer = servable.predict(request).outputs["y"]
+    answer = predict(servable, request, Progress()).outputs["y"]
     assert to_array(answer, max_bytes=LIMIT).tolist() == [3, 6]
     request.inputs["factor"].CopyFrom(to_proto(np.array(5, np.float32)))
-    answer = servable.predict(request).outputs["y"]
+    answer = predict(servable, request, Progress()).outputs["y"]
     assert to_array(answer, max_bytes=LIMIT).tolist() == [5, 10]
 
 
@@ -55,14 +60,14 @@ def test_records_of_other_methods_are_passed_over_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = write_model(tmp_path / "1", seed=1)
-    classify, predict = PredictionLog(), PredictionLog()
-    classify.classify_log.request.model_spec.name = "tiny"
-    predict.predict_log.request.model_spec.signature_name = "serving_tensor"
-    predict.predict_log.request.inputs["image"].CopyFrom(to_proto(IMAGE))
-    write_records(folder, [classify, predict])
+    session, tensors = PredictionLog(), PredictionLog()
+    session.session_run_log.request.model_spec.name = "tiny"
+    tensors.predict_log.request.model_spec.signature_name = "serving_tensor"
+    tensors.predict_log.request.inputs["image"].CopyFrom(to_proto(IMAGE))
+    write_records(folder, [session, tensors])
     with caplog.at_level("INFO"):
         load_version(folder)
-    assert "record 0 is a classify_log, not answered" in caplog.text
+    assert "record 0 is a session_run_log, not answered" in caplog.text
     assert "warmed up by 1 records" in caplog.text
 
 

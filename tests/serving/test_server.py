@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from serving_helpers import CLASSES, SIZE, ServerProcess, png, strings
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -172,12 +171,6 @@ def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
     status = pool.FindServiceByName("tensorflow.serving.ModelService").methods_by_name["GetModelStatus"]
     assert status.output_type.full_name == "tensorflow.serving.GetModelStatusResponse"
     assert "Check" in pool.FindServiceByName("grpc.health.v1.Health").methods_by_name
-
-
-def test_a_method_of_a_later_form_is_unimplemented(stub: Any) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
-        stub.Classify(classification_pb2.ClassificationRequest())
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 WRONG_REQUESTS: dict[str, tuple[dict[str, np.ndarray], dict[str, Any], list[str]]] = {

@@ -1,0 +1,136 @@
+"""Reading a version from its folder, and asking it what it was recorded to be asked before it goes live."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+
+from kzoo.errors import ServingError
+from kzoo.serving.batching import BatchedRunner, can_be_batched
+from kzoo.serving.batching_parameters import BatchingParameters
+from kzoo.serving.call import Progress
+from kzoo.serving.config import InputLimits
+from kzoo.serving.inference import classify, multi_inference, predict, regress
+from kzoo.serving.servable import Servable
+from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
+from kzoo.serving.versions import SAVED_MODEL_FILE
+
+SERVE_TAG = "serve"
+WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+MAX_WARM_UP_RECORDS = 1000
+
+_METHODS: Mapping[str, Callable[[Servable, Any, Progress], Any]] = {
+    "predict_log": predict,
+    "classify_log": classify,
+    "regress_log": regress,
+    "multi_inference_log": multi_inference,
+}
+
+logger = logging.getLogger(__name__)
+
+
+def load(
+    model: str,
+    version: int,
+    folder: Path,
+    limits: InputLimits,
+    batching: BatchingParameters | None = None,
+) -> Servable:
+    """Load a SavedModel and warm it up by its own records, if it has any.
+
+    Args:
+        model, version: its name and number.
+        folder: of the version.
+        limits: of a request.
+        batching: how calls are joined into batches where a signature allows it; None to run each on its own.
+
+    Raises:
+        ServingError: if the folder holds no SavedModel for serving.
+        CallError: if a warm-up record cannot be answered.
+        Exception: whatever TensorFlow raises over a SavedModel that it cannot load.
+    """
+    definitions = _read_signature_definitions(folder / SAVED_MODEL_FILE)
+    saved_model = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
+    servable = Servable(
+        model=model,
+        version=version,
+        definitions=definitions,
+        signatures={
+            name: Signature.of(
+                name,
+                definitions[name],
+                _runner(f"{model}/{version}/{name}", definitions[name], function, batching),
+                limits,
+            )
+            for name, function in saved_model.signatures.items()
+        },
+        _saved_model=saved_model,
+    )
+    records = folder / WARM_UP_FILE
+    if records.is_file():
+        count = _warm_up(servable, records)
+        logger.info("%s version %d: warmed up by %d records", model, version, count)
+    return servable
+
+
+def _runner(
+    name: str,
+    definition: meta_graph_pb2.SignatureDef,
+    function: Any,
+    batching: BatchingParameters | None,
+) -> Runner:
+    alone = graph_runner(function)
+    if batching is None or not can_be_batched(specs_of(definition.inputs), specs_of(definition.outputs)):
+        return alone
+    return BatchedRunner(name, function, batching, alone)
+
+
+def _warm_up(servable: Servable, path: Path) -> int:
+    """Answer the recorded requests of a file, and return how many there were.
+
+    Records of session runs are passed over, and the log says so.
+
+    Raises:
+        ServingError: if the file cannot be read or holds more than MAX_WARM_UP_RECORDS.
+        CallError: if a recorded request cannot be answered.
+    """
+    answered = 0
+    for number, log in enumerate(_read_records(path)):
+        kind = log.WhichOneof("log_type")
+        if kind not in _METHODS:
+            logger.warning("%s: record %d is a %s, not answered", path, number, kind)
+            continue
+        _METHODS[kind](servable, getattr(log, kind).request, Progress())
+        answered += 1
+    return answered
+
+
+def _read_signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    try:
+        message = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ServingError(f"{path.parent} is no SavedModel: it has no {path.name}") from error
+    except (OSError, DecodeError) as error:
+        raise ServingError(f"{path} cannot be read: {error}") from error
+    for graph in message.meta_graphs:
+        if SERVE_TAG in graph.meta_info_def.tags:
+            return dict(graph.signature_def)
+    raise ServingError(f"{path} has no graph with the tag {SERVE_TAG!r}")
+
+
+def _read_records(path: Path) -> list[prediction_log_pb2.PredictionLog]:
+    try:
+        records = tf.data.TFRecordDataset(str(path)).take(MAX_WARM_UP_RECORDS + 1)
+        logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records.as_numpy_iterator()]
+    except (tf.errors.OpError, DecodeError) as error:
+        raise ServingError(f"the warm-up records {path} cannot be read: {error}") from error
+    if len(logs) > MAX_WARM_UP_RECORDS:
+        raise ServingError(f"{path} has more than {MAX_WARM_UP_RECORDS} warm-up records")
+    return logs
