@@ -64,7 +64,8 @@ class Admission:
 
     def _wait(self, place: threading.Event, call: Call) -> None:
         call.wake_on_cancel(place.set)
-        place.wait(call.remaining_seconds())
+        while not place.wait(call.remaining_seconds()) and call.remaining_seconds() != 0:
+            pass  # a wait may end a moment early
         call.wake_on_cancel(None)
         with self._lock:
             if place not in self._waiting:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.serving.batching_gain import BatchingGain
 from kzoo.serving.batching_parameters import BatchingParameters
 from kzoo.serving.call import Progress
 from kzoo.serving.errors import ResourceExhaustedError
@@ -40,7 +41,8 @@ def can_be_batched(inputs: Specs, outputs: Specs) -> bool:
 class BatchedRunner:
     """Runs a signature on the rows of several calls at once; each gets its own rows back.
 
-    A call that finds no other one at work is run alone at once, unless batches are to be waited for.
+    Unless batches are to be waited for, a call that finds no other one at work is run alone at once, and the
+    others are batched as long as that gains something.
 
     An error in a batch is one call's doing and hits all: so each call of the batch is then run alone, and
     gets its own answer or its own error.
@@ -59,13 +61,12 @@ class BatchedRunner:
         self._function = function
         self._parameters = parameters
         self._alone = alone
-        self._lock = threading.Lock()
         self._making = threading.Lock()
         self._queues: dict[tuple[tuple[int, ...], ...], Queue] = {}
         self._outputs = sorted(function.structured_outputs)
         self._waits = parameters.batch_timeout_micros > 0
         self._enabled = True
-        self._running = 0
+        self._gain = BatchingGain()
 
     def __call__(self, arrays: Arrays, progress: Progress) -> Arrays:
         """Run the rows of one call; see `Signature.run`.
@@ -74,18 +75,15 @@ class BatchedRunner:
             ResourceExhaustedError: if the queue is full.
             CallError: as `alone`.
         """
-        with self._lock:
-            finds_others = self._running > 0
-            self._running += 1
+        worthwhile = self._gain.begin()
+        inputs = [arrays[name] for name in sorted(arrays)]
         try:
-            inputs = [arrays[name] for name in sorted(arrays)]
-            queue = self._queue(inputs) if finds_others or self._waits else None
+            queue = self._queue(inputs) if worthwhile or self._waits else None
             if queue is None:
                 return self._alone(arrays, progress)
             return self._run_in(queue, inputs, arrays, progress)
         finally:
-            with self._lock:
-                self._running -= 1
+            self._gain.end(len(inputs[0]))
 
     def _run_in(self, queue: Queue, inputs: list[np.ndarray], arrays: Arrays, progress: Progress) -> Arrays:
         submitted = time.time()

@@ -36,12 +36,13 @@ logger = logging.getLogger(__name__)
 class BatchingParameters:
     """Settings of TensorFlow's batcher, the same for each queue.
 
-    The defaults suit any load: a batch is never waited for, but calls that come while all batch threads are
-    busy are answered together by the next one that is free.
+    The defaults suit any load and model: no batch is waited for, but calls that come while all batch threads
+    are busy are answered together by the next one that is free, as long as that is faster.
 
     Attributes:
         max_batch_size: rows of one batch; a call with more is run on its own.
-        batch_timeout_micros: how long a free thread waits for a batch to fill.
+        batch_timeout_micros: how long a free thread waits for a batch to fill; if above 0, all calls are
+            batched.
         max_enqueued_batches: length of a queue; a call that finds it full is RESOURCE_EXHAUSTED.
         num_batch_threads: batches of one queue that run at a time.
         allowed_batch_sizes: sizes to which batches are filled up, rising, the last one `max_batch_size`; any
