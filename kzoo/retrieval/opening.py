@@ -1,0 +1,24 @@
+"""Open an index by where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kzoo.errors import UsageError
+from kzoo.retrieval.index import Index
+from kzoo.retrieval.vector_index import VectorIndex
+
+
+def open_index(place: str | Path, model: str | None = None, model_version: str | None = None) -> VectorIndex:
+    """Open an index for vectors of `model`.
+
+    Args:
+        place: a folder that `Index.save` wrote.
+
+    Raises:
+        UsageError: if `place` is a URI of another kind.
+        RetrievalError: if the index cannot be opened, or another model's vectors are in it.
+    """
+    if "://" in str(place):
+        raise UsageError(f"{place}: expected a folder")
+    return Index.load(Path(place).expanduser(), model, model_version)
