@@ -73,7 +73,7 @@ class Searcher:
             rows[short], scores[short] = self._ask(queries[short], k, wider, plan.leaves or -1)
         if np.isnan(scores).any():
             raise RetrievalError("ScaNN found fewer rows than the index has; rebalance the index")
-        return rows, scores
+        return rows, np.maximum(scores, 0) if self._metric == "l2" else scores
 
     def _ask(
         self, queries: Floats, k: int, candidates: int, leaves: int

@@ -21,7 +21,8 @@ class Neighbours:
 
     Attributes:
         ids: str (Q, k).
-        indices: int64 (Q, k), rows of the index as it is now; a deletion moves the last row into the gap.
+        indices: int64 (Q, k), rows of the index as it is now (a deletion moves the last row into the gap); of
+            a Milvus collection, numbers that stay with their vectors.
         scores: float32 (Q, k): cosine or dot product, larger is nearer; "l2" is the squared Euclidean
             distance, smaller is nearer.
     """
@@ -81,6 +82,10 @@ class VectorIndex(ABC):
     @abstractmethod
     def info(self) -> dict[str, Any]:
         """Return what there is to know: model, model_version, metric, dimension, count, plan, recall."""
+
+    def close(self) -> None:
+        """Let go of what an open index holds, as a connection; it is not used afterwards."""
+        return
 
     @abstractmethod
     def metadata_of(self, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -90,11 +90,6 @@ def test_callers_vectors_are_not_written_to() -> None:
 
 
 def test_index_needs_no_tensorflow_and_lives_beside_it() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", SEEN],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    root, command = Path(__file__).parents[2], [sys.executable, "-c", SEEN]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
