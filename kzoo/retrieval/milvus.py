@@ -6,13 +6,10 @@ vector; in its files the type is IVF_FLAT: the same cells, without the hashing.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,63 +26,29 @@ from kzoo.retrieval.checks import (
     checked_vectors,
 )
 from kzoo.retrieval.folder import check_model
+from kzoo.retrieval.milvus_client import (
+    FACTS,
+    MOST_ID_BYTES,
+    Place,
+    answers,
+    connect,
+    create_collection,
+    index_params_of,
+)
 from kzoo.retrieval.progress import stage
 from kzoo.retrieval.recall import recall_of
 from kzoo.retrieval.tuning import TARGET_RECALL
 from kzoo.retrieval.vector_index import Floats, Metric, Neighbours, VectorIndex
 
-SCHEME = "milvus://"
-LITE_SUFFIX = ".db"
 FORMAT = "kzoo-milvus-1"
 IndexType = Literal["SCANN", "IVF_FLAT", "HNSW", "FLAT"]
 
-_METRICS = {"cosine": "COSINE", "dot": "IP", "l2": "L2"}
-_MOST_ID_BYTES = 512
 _BYTES_A_CALL = 8 << 20
 _IDS_A_CALL = 1000
 _QUERIES_A_CALL = 1000
 _FEWEST_A_CELL = 39  # below it faiss, under Milvus, warns that cells are badly trained
 _RECALL_QUERIES, _RECALL_AT = 256, 10
-_FACTS, _SEARCH = "kzoo.facts", "kzoo.search"
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where a collection is: `milvus://HOST[:PORT]/COLLECTION` or `milvus://FILE.db/COLLECTION`."""
-
-    address: str
-    collection: str
-
-    @classmethod
-    def parse(cls, uri: str) -> Place:
-        """Read a URI.
-
-        Raises:
-            UsageError: if it is not one of the two forms.
-        """
-        address, slash, collection = uri.removeprefix(SCHEME).rpartition("/")
-        host = address and "/" not in address
-        if not uri.startswith(SCHEME) or not slash or not collection.isidentifier():
-            host = address = ""
-        if not address or not (host or address.endswith(LITE_SUFFIX)):
-            raise UsageError(
-                f"{uri}: expected {SCHEME}HOST[:PORT]/COLLECTION or {SCHEME}FILE{LITE_SUFFIX}/COLLECTION, "
-                "the collection a name of letters, digits and underscores"
-            )
-        return cls(address, collection)
-
-    @property
-    def lite(self) -> bool:
-        """Whether it is a Milvus Lite file."""
-        return self.address.endswith(LITE_SUFFIX)
-
-    @property
-    def address_for_client(self) -> str:
-        """What `MilvusClient` takes."""
-        return str(Path(self.address).expanduser()) if self.lite else f"http://{self.address}"
-
-    def __str__(self) -> str:
-        return f"{SCHEME}{self.address}/{self.collection}"
+_SEARCH = "kzoo.search"
 
 
 class MilvusIndex(VectorIndex):
@@ -140,14 +103,14 @@ class MilvusIndex(VectorIndex):
             "index_type": index_type or ("IVF_FLAT" if place.lite else "SCANN"),
             "nlist": max(1, min(round(math.sqrt(len(array))), len(array) // _FEWEST_A_CELL)),
         }
-        with _answers(place):
-            client = _connect(place)
+        with answers(place):
+            client = connect(place)
             if client.has_collection(place.collection):
                 raise RetrievalError(f"{place} exists already; nothing was written")
         index = cls(client, place, facts)
         try:
-            with _answers(place), stage(f"filling {place} with {len(array)} vectors", quiet):
-                _create(client, place.collection, facts)
+            with answers(place), stage(f"filling {place} with {len(array)} vectors", quiet):
+                create_collection(client, place.collection, facts)
                 index._put(names, array, range(len(names)), kept)
                 client.flush(place.collection)
                 index._train()
@@ -170,23 +133,23 @@ class MilvusIndex(VectorIndex):
         place = Place.parse(uri)
         if place.lite and not Path(place.address_for_client).exists():
             raise RetrievalError(f"there is no Milvus Lite file {place.address}")
-        with _answers(place):
-            client = _connect(place)
+        with answers(place):
+            client = connect(place)
             if not client.has_collection(place.collection):
                 raise RetrievalError(f"{place.address} has no collection {place.collection}")
             described = client.describe_collection(place.collection)
         try:
-            facts = json.loads(described["properties"][_FACTS])
+            facts = json.loads(described["properties"][FACTS])
             facts |= json.loads(described["properties"][_SEARCH])
         except (ValueError, KeyError, TypeError) as error:
             raise RetrievalError(f"{place} was not built by kzoo: {error!r}") from error
         check_model(str(place), facts, model, model_version)
-        with _answers(place):
+        with answers(place):
             client.load_collection(place.collection)
         return cls(client, place, facts | {"place": str(place)})
 
     def __len__(self) -> int:
-        with _answers(self._place):
+        with answers(self._place):
             counted = self._client.query(self._place.collection, filter="", output_fields=["count(*)"])
         return int(counted[0]["count(*)"])
 
@@ -224,7 +187,7 @@ class MilvusIndex(VectorIndex):
         next_row = time.time_ns()
         rows = [there[one]["row"] if one in there else next_row + place for place, one in enumerate(names)]
         kept = given or [there[one]["metadata"] if one in there else {} for one in names]
-        with _answers(self._place):
+        with answers(self._place):
             self._put(names, array, rows, kept)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -233,14 +196,14 @@ class MilvusIndex(VectorIndex):
         checked_known(names, self._get(names, ["row"]))
         if len(names) == len(self):
             raise UsageError(f"all {len(names)} vectors would be removed; an index keeps at least one")
-        with _answers(self._place):
+        with answers(self._place):
             for start in range(0, len(names), _IDS_A_CALL):
                 self._client.delete(self._place.collection, ids=names[start : start + _IDS_A_CALL])
 
     def rebalance(self) -> None:
         """Have the server train its index anew; the recall that was measured at build stays in `info`."""
         collection = self._place.collection
-        with _answers(self._place):
+        with answers(self._place):
             self._client.flush(collection)
             self._client.release_collection(collection)
             self._client.drop_index(collection, "vector")
@@ -260,28 +223,28 @@ class MilvusIndex(VectorIndex):
         self._client.close()
 
     def _train(self) -> None:
-        params = _index_params(self._client, self._facts)
+        params = index_params_of(self._client, self._facts)
         self._client.create_index(self._place.collection, params, sync=False)
         self._client.load_collection(self._place.collection)
 
     def _search(self, queries: Floats, k: int, nprobe: int) -> list[Any]:
         params = {"nprobe": nprobe, "ef": max(4 * k, nprobe), "reorder_k": max(20 * k, 200)}
-        answers: list[Any] = []
-        with _answers(self._place):
+        found: list[Any] = []
+        with answers(self._place):
             for start in range(0, len(queries), _QUERIES_A_CALL):
                 part = queries[start : start + _QUERIES_A_CALL]
-                answers += self._client.search(
+                found += self._client.search(
                     self._place.collection,
                     [query.tolist() for query in part],
                     limit=k,
                     output_fields=["row"],
                     search_params={"params": params},
                 )
-        return answers
+        return found
 
     def _get(self, ids: list[str], fields: list[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        with _answers(self._place):
+        with answers(self._place):
             for start in range(0, len(ids), _IDS_A_CALL):
                 part = ids[start : start + _IDS_A_CALL]
                 rows = self._client.get(self._place.collection, ids=part, output_fields=["id", *fields])
@@ -327,69 +290,14 @@ class MilvusIndex(VectorIndex):
 
     def _remember(self, search: dict[str, Any]) -> None:
         self._facts |= search
-        with _answers(self._place):
+        with answers(self._place):
             self._client.alter_collection_properties(
                 self._place.collection, properties={_SEARCH: json.dumps(search)}
             )
 
 
-def _connect(place: Place) -> Any:
-    try:
-        from pymilvus import MilvusClient
-    except ModuleNotFoundError as error:
-        if error.name != "pymilvus":
-            raise
-        raise RetrievalError(f"{place} needs pymilvus; expected `pip install kzoo[milvus]`") from error
-    token = {} if place.lite else {"token": os.environ.get("MILVUS_TOKEN", "")}
-    return MilvusClient(place.address_for_client, **token)
-
-
-def _create(client: Any, collection: str, facts: dict[str, Any]) -> None:
-    from pymilvus import DataType
-
-    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=_MOST_ID_BYTES)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=facts["dimension"])
-    schema.add_field("row", DataType.INT64)
-    schema.add_field("metadata", DataType.JSON)
-    client.create_collection(
-        collection,
-        schema=schema,
-        consistency_level="Strong",
-        properties={_FACTS: json.dumps(facts)},
-    )
-
-
-def _index_params(client: Any, facts: dict[str, Any]) -> Any:
-    params: dict[str, Any] = {"nlist": facts["nlist"]}
-    if facts["index_type"] == "SCANN":
-        params["with_raw_data"] = True
-    if facts["index_type"] == "HNSW":
-        params = {"M": 32, "efConstruction": 200}
-    if Place.parse(facts["place"]).lite:
-        params = {"params": params}  # the form of parameters that Milvus Lite reads
-    index_params = client.prepare_index_params()
-    index_params.add_index(
-        "vector", index_type=facts["index_type"], metric_type=_METRICS[facts["metric"]], params=params
-    )
-    return index_params
-
-
 def _short_ids(ids: list[str]) -> list[str]:
-    long = [one for one in ids if len(one.encode("utf-8")) > _MOST_ID_BYTES]
+    long = [one for one in ids if len(one.encode("utf-8")) > MOST_ID_BYTES]
     if long:
-        raise UsageError(f"Milvus ids have at most {_MOST_ID_BYTES} bytes; {long[0]!r} has more")
+        raise UsageError(f"Milvus ids have at most {MOST_ID_BYTES} bytes; {long[0]!r} has more")
     return ids
-
-
-@contextmanager
-def _answers(place: Place) -> Iterator[None]:
-    """Turn what pymilvus raises into a RetrievalError that names the place."""
-    try:
-        from pymilvus.exceptions import MilvusException
-    except ModuleNotFoundError as error:
-        raise RetrievalError(f"{place} needs pymilvus; expected `pip install kzoo[milvus]`") from error
-    try:
-        yield
-    except MilvusException as error:
-        raise RetrievalError(f"{place}: {error}") from error

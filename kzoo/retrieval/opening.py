@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kzoo.errors import UsageError
 from kzoo.retrieval.index import Index
-from kzoo.retrieval.milvus import SCHEME, MilvusIndex
+from kzoo.retrieval.milvus import MilvusIndex
+from kzoo.retrieval.milvus_client import SCHEME
 from kzoo.retrieval.vector_index import VectorIndex
 
 

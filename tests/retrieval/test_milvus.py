@@ -9,7 +9,7 @@ import pytest
 
 from kzoo.errors import RetrievalError, UsageError
 from kzoo.retrieval import Index, MilvusIndex, open_index
-from kzoo.retrieval.milvus import Place
+from kzoo.retrieval.milvus_client import Place
 
 MADE_BY = {"model": "cfn_a", "model_version": "3"}
 VECTORS = np.random.default_rng(2).standard_normal((400, 24)).astype("f4")
