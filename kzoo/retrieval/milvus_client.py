@@ -100,7 +100,7 @@ def index_params_of(client: Any, facts: dict[str, Any]) -> Any:
         params = {"M": 32, "efConstruction": 200}
     if Place.parse(facts["place"]).lite:
         params = {"params": params}  # the form of parameters that Milvus Lite reads
-    index_params = client.prepareindex_params_of()
+    index_params = client.prepare_index_params()
     index_params.add_index(
         "vector", index_type=facts["index_type"], metric_type=_METRICS[facts["metric"]], params=params
     )
