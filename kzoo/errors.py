@@ -62,6 +62,12 @@ class TrainingDivergedError(KzooError):
     exit_code = 7
 
 
+class RetrievalError(KzooError):
+    """An index cannot be read, belongs to another model, or its server does not answer."""
+
+    exit_code = 8
+
+
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return up to `count` of the `known` names that are written most like `name`, best first."""
     return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)

@@ -25,6 +25,7 @@ VERBS = (
     "export",
     "serve",
     "query",
+    "index",
 )
 
 app = typer.Typer(
