@@ -52,18 +52,21 @@ class ConvolutionFusion(BranchFusion):
 
     Args:
         activation: what follows the weighted sum, any Keras activation.
+        element_bias: a bias of each element's own (eq. 7.1 and 7.2) in place of the shared one.
     """
 
-    def __init__(self, activation: Any = "relu", **kwargs: Any) -> None:
+    def __init__(self, activation: Any = "relu", element_bias: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
+        self.element_bias = element_bias
 
     def build(self, input_shape: list[Shape]) -> None:
         """Create the S weights, each 1/S, and the bias, 0."""
         super().build(input_shape)
         start = keras.initializers.Constant(1.0 / self.branches)
         self.kernel = self.add_weight(shape=(self.branches,), initializer=start, name="kernel")
-        self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+        bias_shape = self.element_shape if self.element_bias else ()
+        self.bias = self.add_weight(shape=bias_shape, initializer="zeros", name="bias")
 
     def call(self, inputs: list[Any]) -> Any:
         """Return activation(sum_j kernel[j] inputs[j] + bias)."""
@@ -75,7 +78,11 @@ class ConvolutionFusion(BranchFusion):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "element_bias": self.element_bias,
+        }
 
 
 @keras.saving.register_keras_serializable("kzoo")
