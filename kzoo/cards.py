@@ -59,9 +59,14 @@ def _lines(system: System) -> Iterator[str]:
 
 
 def _recipe_cells(recipe: Recipe) -> tuple[str, ...]:
-    length = f"{recipe.steps:,} steps" if recipe.steps is not None else f"{recipe.epochs:g} epochs"
+    length = ", ".join(_length(name, stage) for name, stage in recipe.in_stages())
     optimizer = f"{recipe.optimizer.name}, rate {recipe.optimizer.learning_rate:g} {recipe.schedule.kind}"
     return recipe.data.name, optimizer, str(recipe.batch_size), length, recipe.description
+
+
+def _length(stage: str, recipe: Recipe) -> str:
+    length = f"{recipe.steps:,} steps" if recipe.steps is not None else f"{recipe.epochs:g} epochs"
+    return f"{stage}: {length}" if stage else length
 
 
 def _inputs(system: System) -> str:

@@ -1,98 +1,12 @@
-"""The thesis's tables that kzoo trains again, as data."""
+"""The thesis's tables that kzoo trains again."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from kzoo.errors import UnknownNameError
+from kzoo.evaluation.table import Measure, TableDefinition, TableRow
+from kzoo.evaluation.tables_matching import MATCHING_TABLES
 
-from kzoo import registry
-from kzoo.errors import UnknownNameError, UsageError
-from kzoo.system import PublishedResult
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What a column of numbers is.
-
-    Attributes:
-        metric: the name under which `evaluate` returns it.
-        heading: of the column.
-        higher_is_better: False for errors and losses.
-    """
-
-    metric: str
-    heading: str
-    higher_is_better: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableRow:
-    """One row: a system, trained in a way of its own where the table compares ways.
-
-    Attributes:
-        name: of the row; that of the system where it has one row only.
-        system: registered model.
-        overrides: of its recipe, as "options.steps=2"; rows with the same system and overrides share runs.
-        metric_prefix: before the names of metrics, where one model is measured in several ways.
-        printed: the row's heading in the thesis; "" where a system has one row only.
-    """
-
-    name: str
-    system: str
-    overrides: tuple[str, ...] = ()
-    metric_prefix: str = ""
-    printed: str = ""
-
-    @property
-    def run_name(self) -> str:
-        """Name of the folder of its runs."""
-        return "-".join([self.system, *(one.replace("=", "-").replace("/", "-") for one in self.overrides)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableDefinition:
-    """One table of the thesis.
-
-    Attributes:
-        table: its number, as "2.2".
-        title: what it compares.
-        rows: in the thesis's order.
-        measures: what its numbers are; differences and orderings are of the first.
-        baselines: row to the row that its runs are paired with, seed by seed.
-        orderings: pairs (better, worse) of rows that the thesis finds.
-        recipes: data to the recipe's name, where it is not the first one written for that data.
-    """
-
-    table: str
-    title: str
-    rows: tuple[TableRow, ...]
-    measures: tuple[Measure, ...]
-    baselines: Mapping[str, str] = field(default_factory=dict)
-    orderings: tuple[tuple[str, str], ...] = ()
-    recipes: Mapping[str, str] = field(default_factory=dict)
-
-    def select(self, pattern: str | None) -> tuple[TableRow, ...]:
-        """Return the rows that a shell pattern names, all of them for None.
-
-        Raises:
-            UsageError: if it names none.
-        """
-        chosen = tuple(row for row in self.rows if fnmatch.fnmatchcase(row.name, pattern or "*"))
-        if not chosen:
-            names = ", ".join(row.name for row in self.rows)
-            raise UsageError(f"no row of table {self.table} matches {pattern!r}; it has {names}")
-        return chosen
-
-    def published(self, row: TableRow, data: str) -> tuple[PublishedResult, ...]:
-        """Return the thesis's numbers of a row: that of the data set, or all where it has none for it."""
-        found = [
-            one
-            for one in registry.find(row.system).published
-            if one.table == self.table and row.printed in ("", one.row)
-        ]
-        return tuple(one for one in found if one.data == data) or tuple(found)
-
+__all__ = ["TABLES", "Measure", "TableDefinition", "TableRow", "find_table"]
 
 ERROR = Measure("error_percent", "error %", higher_is_better=False)
 
@@ -135,6 +49,7 @@ TABLES = {
             orderings=(("cfn_b", "cnn_b"),),
             recipes={"cifar10": "cifar10_augmented"},
         ),
+        *MATCHING_TABLES,
     )
 }
 

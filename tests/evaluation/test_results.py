@@ -142,8 +142,7 @@ def test_every_table_is_of_registered_systems_with_published_numbers(table: Tabl
     metrics = {measure.metric for measure in table.measures}
     for row in table.rows:
         published = table.published(row, "cifar10")
-        assert published, row.name
-        assert {one.metric for one in published} <= metrics
+        assert {one.metric for one in published} & metrics, row.name
     assert set(table.baselines) | set(table.baselines.values()) <= set(rows)
     for better, worse in table.orderings:
         assert _says_better(table, rows[better], rows[worse]), (better, worse)

@@ -1,0 +1,208 @@
+"""Tables of chapters 5 to 7: matching of images and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kzoo.evaluation.table import Measure, TableDefinition, TableRow
+
+SUM = Measure("r_sum", "sum", higher_is_better=True)
+IMAGE_TO_TEXT = tuple(
+    Measure(f"i2t_r@{depth}", f"I2T R@{depth}", higher_is_better=True) for depth in (1, 5, 10)
+)
+TEXT_TO_IMAGE = tuple(
+    Measure(f"t2i_r@{depth}", f"T2I R@{depth}", higher_is_better=True) for depth in (1, 5, 10)
+)
+RECALLS = (SUM, *IMAGE_TO_TEXT, *TEXT_TO_IMAGE)
+ACCURACY = Measure("accuracy", "accuracy %", higher_is_better=True)
+
+BI_DIRECTIONAL = ("loss_options.intra=0.0",)
+AS_PRINTED = (*BI_DIRECTIONAL, "loss_options.backward=0.0")
+
+
+def _row(name: str, system: str, *overrides: str, printed: str = "", metric_prefix: str = "") -> TableRow:
+    return TableRow(
+        name=name, system=system, overrides=overrides, printed=printed, metric_prefix=metric_prefix
+    )
+
+
+def _against(rows: Sequence[TableRow], baseline: str) -> dict[str, str]:
+    return {row.name: baseline for row in rows if row.name != baseline}
+
+
+_STEPS = tuple(
+    _row(f"T={steps}", "rrfnet", f"options.steps={steps}", printed=f"RRF-Net, T={steps}")
+    for steps in (1, 2, 3, 4)
+)
+_FUSIONS = (
+    _row("no fusion", "rrfnet", "options.fusion=none", printed="RRF-Net w/o fusion module"),
+    _row("sum", "rrfnet", "options.fusion=sum", printed="RRF-Net with sum fusion"),
+    _row("conv", "rrfnet", printed="RRF-Net with conv fusion"),
+)
+_LOSSES = tuple(
+    row
+    for name, system, printed in (("baseline", "rrfnet_baseline", "Baseline"), ("RRF", "rrfnet", "RRF-Net"))
+    for row in (
+        _row(f"{name}, bi-directional", system, *BI_DIRECTIONAL, printed=f"{printed}, bi-directional"),
+        _row(f"{name}, as printed (b2 = 0)", system, *AS_PRINTED, printed=f"{printed}, bi-directional"),
+        _row(f"{name}, bi-rank", system, printed=f"{printed}, bi-rank"),
+    )
+)
+_CYCLES = tuple(
+    _row(system, system)
+    for system in (
+        "latentmatch",
+        "dualmatch",
+        "cyclematch_no_latent",
+        "cyclematch_i2t2i",
+        "cyclematch_t2i2t",
+        "cyclematch",
+    )
+)
+_STRATEGIES = (
+    _row("one score", "cyclematch", printed="One-score, without fusion", metric_prefix="one_score_"),
+    _row("two scores, average", "cyclematch", printed="Two-score, average fusion"),
+    _row(
+        "two scores, adaptive",
+        "cyclematch",
+        printed="Two-score, adaptive fusion",
+        metric_prefix="two_score_adaptive_",
+    ),
+    _row(
+        "three scores, average",
+        "cyclematch",
+        printed="Three-score, average fusion",
+        metric_prefix="three_score_average_",
+    ),
+    _row(
+        "three scores, adaptive",
+        "cyclematch",
+        printed="Three-score, adaptive fusion",
+        metric_prefix="three_score_adaptive_",
+    ),
+)
+_BOTH = (_row("mmnet", "mmnet"), _row("mmcnet", "mmcnet"))
+_BRANCH_FUSIONS = tuple(
+    _row(
+        f"{system}, {fusion}",
+        system,
+        *([] if fusion == "convolution" else [f"options.fusion={fusion}"]),
+        printed=f"{name}, {printed}",
+    )
+    for system, name in (("mmnet", "MM-Net"), ("mmcnet", "MMC-Net"))
+    for fusion, printed in (
+        ("none", "No"),
+        ("sum", "Sum"),
+        ("multiplication", "Multiplication"),
+        ("convolution", "Convolution"),
+    )
+)
+_POOLINGS = tuple(
+    _row(
+        pooling,
+        "mmcnet",
+        *([] if pooling == "cbp" else [f"options.pooling={pooling}"]),
+        printed=f"MMC-Net with {pooling.upper()}",
+    )
+    for pooling in ("fc", "bp", "cbp")
+)
+
+MATCHING_TABLES = (
+    TableDefinition(
+        table="5.1",
+        title="Recurrent steps T of RRF-Net",
+        rows=(_row("baseline", "rrfnet_baseline", printed="Baseline"), *_STEPS),
+        measures=RECALLS,
+        baselines=_against(_STEPS, "baseline"),
+        orderings=tuple((row.name, "baseline") for row in _STEPS),
+    ),
+    TableDefinition(
+        table="5.2",
+        title="Fusion of the recurrent steps' outputs",
+        rows=_FUSIONS,
+        measures=RECALLS,
+        baselines=_against(_FUSIONS, "no fusion"),
+        orderings=(("sum", "no fusion"), ("conv", "sum"), ("conv", "no fusion")),
+    ),
+    TableDefinition(
+        table="5.3",
+        title="Bi-rank loss against the bi-directional loss, as printed (b2 = 0) and with both directions",
+        rows=_LOSSES,
+        measures=RECALLS,
+        baselines={"baseline, bi-rank": "baseline, bi-directional", "RRF, bi-rank": "RRF, bi-directional"},
+        orderings=(
+            ("baseline, bi-rank", "baseline, bi-directional"),
+            ("RRF, bi-rank", "RRF, bi-directional"),
+            ("RRF, bi-rank", "RRF, as printed (b2 = 0)"),
+        ),
+    ),
+    TableDefinition(
+        table="6.2",
+        title="CycleMatch and its relatives, two scores averaged",
+        rows=_CYCLES,
+        measures=RECALLS,
+        baselines=_against(_CYCLES, "dualmatch"),
+        orderings=(
+            ("dualmatch", "latentmatch"),
+            ("cyclematch_no_latent", "dualmatch"),
+            ("cyclematch", "dualmatch"),
+            ("cyclematch", "cyclematch_no_latent"),
+            ("cyclematch", "cyclematch_i2t2i"),
+            ("cyclematch", "cyclematch_t2i2t"),
+        ),
+    ),
+    TableDefinition(
+        table="6.3",
+        title="Late fusion at inference of one CycleMatch",
+        rows=_STRATEGIES,
+        measures=RECALLS,
+        baselines=_against(_STRATEGIES, "one score"),
+        orderings=(
+            ("two scores, average", "one score"),
+            ("two scores, adaptive", "two scores, average"),
+            ("three scores, adaptive", "three scores, average"),
+        ),
+    ),
+    TableDefinition(
+        table="7.2",
+        title="Image-to-text retrieval: matching alone against joint matching and classification",
+        rows=_BOTH,
+        measures=IMAGE_TO_TEXT,
+        baselines={"mmcnet": "mmnet"},
+        orderings=(("mmcnet", "mmnet"),),
+    ),
+    TableDefinition(
+        table="7.3",
+        title="Text-to-image retrieval: matching alone against joint matching and classification",
+        rows=_BOTH,
+        measures=TEXT_TO_IMAGE,
+        baselines={"mmcnet": "mmnet"},
+        orderings=(("mmcnet", "mmnet"),),
+    ),
+    TableDefinition(
+        table="7.4",
+        title="Classification: alone against joint matching and classification",
+        rows=(_row("mcnet", "mcnet"), _row("mmcnet", "mmcnet")),
+        measures=(ACCURACY,),
+        baselines={"mmcnet": "mcnet"},
+        orderings=(("mmcnet", "mcnet"),),
+    ),
+    TableDefinition(
+        table="7.6",
+        title="Fusion of the outputs of FC2 to FC4",
+        rows=_BRANCH_FUSIONS,
+        measures=RECALLS,
+        baselines={
+            row.name: f"{row.system}, none" for row in _BRANCH_FUSIONS if not row.name.endswith("none")
+        },
+        orderings=tuple((f"{system}, convolution", f"{system}, none") for system in ("mmnet", "mmcnet")),
+    ),
+    TableDefinition(
+        table="7.7",
+        title="Pooling of the two embeddings for classification",
+        rows=_POOLINGS,
+        measures=(*RECALLS, ACCURACY),
+        baselines=_against(_POOLINGS, "fc"),
+        orderings=(("bp", "fc"), ("cbp", "fc")),
+    ),
+)
