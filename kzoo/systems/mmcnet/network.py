@@ -23,6 +23,8 @@ from kzoo.layers import (
 )
 
 WIDTHS = (2048, 512, 512, 512)
+NORM_MOMENTUM = 0.9
+"""Keras's 0.99 has not forgotten its start after the few hundred steps of a short training."""
 FUSIONS = ("none", "sum", "multiplication", "convolution")
 POOLINGS = ("cbp", "bp", "fc")
 
@@ -85,13 +87,13 @@ def build_mmcnet(
 
 
 def _branch(x: Any, side: str, widths: Sequence[int], fusion: str, dropout: float) -> Any:
-    x = layers.BatchNormalization(name=f"{side}_norm")(x)
+    x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{side}_norm")(x)
     x = layers.Dense(widths[0], activation="relu", name=f"{side}_fc1")(x)
     x = layers.Dropout(dropout, name=f"{side}_dropout")(x)
     outputs = []
     for number, width in enumerate(widths[1:], start=2):
         x = layers.Dense(width, name=f"{side}_fc{number}")(x)
-        x = layers.BatchNormalization(name=f"{side}_fc{number}_norm")(x)
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{side}_fc{number}_norm")(x)
         if number < len(widths):
             x = layers.ReLU(name=f"{side}_fc{number}_relu")(x)
         outputs.append(x)
