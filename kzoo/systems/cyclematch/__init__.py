@@ -12,9 +12,10 @@ from kzoo.systems.cyclematch.recipes import recipes
 
 TINY = {"image_dim": 12, "text_dim": 10, "widths": (16, 8, 8)}
 DUAL, RECONSTRUCTED, CYCLE = "dual", "reconstructed", "latent_cycle"
-TO_FC3 = (2048 * 2048 + 2048) + (2048 * 512 + 512) + (512 * 512 + 512) + 2 * 2 * 512
-TEXT_TO_FC3 = TO_FC3 + 2048 * 2048
-FC4 = (512 * 4096 + 4096 + 2 * 4096) + (512 * 2048 + 2048 + 2 * 2048)
+DENSE_TO_FC3 = 2 * (2048 * 512 + 512) + 2 * (512 * 512 + 512) + (2048 + 4096 + 2) * 2048
+DENSE_FC4 = (512 * 4096 + 4096) + (512 * 2048 + 2048)
+NORMS_TO_FC3 = 2 * 2 * 512
+NORMS_OF_FC4 = {"image": 2 * 2048, "text": 2 * 4096}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _system(name: str, variant: Variant) -> System:
         },
         tiny=TINY,
         inputs={"image": (2048,), "text": (4096,)},
-        parameters=TO_FC3 + TEXT_TO_FC3 + (FC4 if variant.mappings else 0),
+        parameters=_parameters(variant),
         features={},
         recipes=recipes(variant.terms),
         signatures_reference="kzoo.systems.cyclematch.endpoints:signatures",
@@ -79,6 +80,14 @@ def _system(name: str, variant: Variant) -> System:
         card_text=Path(__file__).with_name("card.md"),
         published=published(name),
     )
+
+
+def _parameters(variant: Variant) -> int:
+    """Count dense layers once and normalisations a use: a cycle leads back into its own side's space."""
+    found = DENSE_TO_FC3 + 2 * NORMS_TO_FC3
+    if variant.mappings:
+        found += DENSE_FC4 + sum(NORMS_OF_FC4.values())
+    return found + sum(NORMS_TO_FC3 + NORMS_OF_FC4[side] for side in variant.cycles)
 
 
 for _name, _variant in VARIANTS.items():

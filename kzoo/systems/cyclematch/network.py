@@ -11,6 +11,7 @@ WIDTHS = (2048, 512, 512)
 NORM_MOMENTUM = 0.9
 """Keras's 0.99 has not forgotten its start after the few hundred steps of a short training."""
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image_to_text", "text_to_image"
+OUT, BACK = "out", "back"
 
 
 def build_cyclematch(
@@ -42,38 +43,47 @@ def build_cyclematch(
     """
     image = keras.Input((image_dim,), name="image")
     text = keras.Input((text_dim,), name="text")
-    to_text = _mapping(IMAGE_TO_TEXT, image_dim, widths, text_dim if mappings else None, dropout)
-    to_image = _mapping(TEXT_TO_IMAGE, text_dim, widths, image_dim if mappings else None, dropout)
-    seen, read = to_text(image), to_image(text)
-    outputs = {"image_latent": seen["latent"], "text_latent": read["latent"]}
+    to_text = _Mapping(IMAGE_TO_TEXT, widths, text_dim if mappings else None, dropout)
+    to_image = _Mapping(TEXT_TO_IMAGE, widths, image_dim if mappings else None, dropout)
+    outputs = {}
+    outputs["image_latent"], text_from_image = to_text(image, OUT)
+    outputs["text_latent"], image_from_text = to_image(text, OUT)
     if mappings:
-        outputs |= {"text_from_image": seen["mapped"], "image_from_text": read["mapped"]}
+        outputs |= {"text_from_image": text_from_image, "image_from_text": image_from_text}
     if "image" in cycles:
-        back = to_image(seen["mapped"])
-        outputs |= {"image_again": back["mapped"], "image_again_latent": back["latent"]}
+        outputs["image_again_latent"], outputs["image_again"] = to_image(text_from_image, BACK)
     if "text" in cycles:
-        back = to_text(read["mapped"])
-        outputs |= {"text_again": back["mapped"], "text_again_latent": back["latent"]}
+        outputs["text_again_latent"], outputs["text_again"] = to_text(image_from_text, BACK)
     return keras.Model({"image": image, "text": text}, outputs, name=name)
 
 
-def _mapping(
-    name: str, features: int, widths: Sequence[int], target: int | None, dropout: float
-) -> keras.Model:
-    """Build FC1 to FC4 as one model, whose weights all its uses share."""
-    source = keras.Input((features,), name="source")
-    x = layers.Dense(widths[0], activation="relu", name=f"{name}_fc1")(source)
-    x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    for number, width in enumerate(widths[1:], start=2):
-        x = layers.Dense(width, name=f"{name}_fc{number}")(x)
-        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc{number}_norm")(x)
-        x = layers.ReLU(name=f"{name}_fc{number}_relu")(x)
-    outputs = {"latent": _full_precision(x, f"{name}_latent")}
-    if target is not None:
-        x = layers.Dense(target, name=f"{name}_fc4")(x)
-        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc4_norm")(x)
-        outputs["mapped"] = _full_precision(x, f"{name}_mapped")
-    return keras.Model(source, outputs, name=name)
+class _Mapping:
+    """FC1 to FC4, whose weights all uses share; each use has batch normalisations of its own.
+
+    Encoded features and mapped ones are distributed differently: with statistics of both together, the
+    mapping of encoded features fails at inference.
+    """
+
+    def __init__(self, name: str, widths: Sequence[int], target: int | None, dropout: float) -> None:
+        self.name = name
+        self.fc1 = layers.Dense(widths[0], activation="relu", name=f"{name}_fc1")
+        self.fc2 = layers.Dense(widths[1], name=f"{name}_fc2")
+        self.fc3 = layers.Dense(widths[2], name=f"{name}_fc3")
+        self.fc4 = None if target is None else layers.Dense(target, name=f"{name}_fc4")
+        self.dropout = dropout
+
+    def __call__(self, x: keras.KerasTensor, use: str) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+        """Return the outputs of FC3, the latent features, and of FC4, if there is one."""
+        name = f"{self.name}_{use}"
+        x = layers.Dropout(self.dropout, name=f"{name}_dropout")(self.fc1(x))
+        for number, dense in ((2, self.fc2), (3, self.fc3)):
+            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc{number}_norm")(dense(x))
+            x = layers.ReLU(name=f"{name}_fc{number}_relu")(x)
+        latent = _full_precision(x, f"{name}_latent")
+        if self.fc4 is None:
+            return latent, None
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc4_norm")(self.fc4(x))
+        return latent, _full_precision(x, f"{name}_mapped")
 
 
 def _full_precision(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
