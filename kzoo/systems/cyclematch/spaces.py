@@ -22,5 +22,5 @@ def _part(model: keras.Model, side: str, own: str, names: dict[str, str]) -> ker
     """A model without mappings has the latent space alone."""
     outputs = {space: model.output[name] for space, name in names.items() if name in model.output}
     if len(outputs) == len(names):
-        outputs[own] = keras.layers.Identity(name=own)(model.input[side])
+        outputs[own] = keras.layers.Identity(name=f"{own}_features")(model.input[side])
     return keras.Model(model.input[side], outputs, name=f"embed_{side}")
