@@ -1,6 +1,7 @@
 """Train what is missing of one of the thesis's tables, evaluate it, and print it beside the thesis's.
 
-Every run lies in RUNS/table-TABLE/DATA/SYSTEM/seed-N; what is finished is kept, what was interrupted is
+Every run lies in RUNS/table-TABLE/DATA/SYSTEM/seed-N, or in RUNS/chapter-CHAPTER/... where tables share
+runs; what is finished is kept, what was interrupted is
 resumed. Only the test error of the final weights enters a table: the thesis reports the last iteration.
 """
 
@@ -104,7 +105,7 @@ def reproduce(
     definition = find_table(table)
     chosen = definition.select(rows)
     source = _open(data, chosen)
-    folder = runs_folder / f"table-{definition.table}" / slug(data)
+    folder = runs_folder / (definition.group or f"table-{definition.table}") / slug(data)
     planned = [
         _plan(definition, row, seed, source, folder, overrides) for seed in range(seeds) for row in chosen
     ]

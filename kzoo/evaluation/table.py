@@ -62,6 +62,7 @@ class TableDefinition:
         baselines: row to the row that its runs are paired with, seed by seed.
         orderings: pairs (better, worse) of rows that the thesis finds.
         recipes: data to the recipe's name, where it is not the first one written for that data.
+        group: name of the folder of its runs, which the tables of a group share; "" for one of its own.
     """
 
     table: str
@@ -71,6 +72,7 @@ class TableDefinition:
     baselines: Mapping[str, str] = field(default_factory=dict)
     orderings: tuple[tuple[str, str], ...] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
     def select(self, pattern: str | None) -> tuple[TableRow, ...]:
         """Return the rows that a shell pattern names, all of them for None.

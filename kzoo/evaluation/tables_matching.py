@@ -31,7 +31,12 @@ def _against(rows: Sequence[TableRow], baseline: str) -> dict[str, str]:
 
 
 _STEPS = tuple(
-    _row(f"T={steps}", "rrfnet", f"options.steps={steps}", printed=f"RRF-Net, T={steps}")
+    _row(
+        f"T={steps}",
+        "rrfnet",
+        *([] if steps == 3 else [f"options.steps={steps}"]),
+        printed=f"RRF-Net, T={steps}",
+    )
     for steps in (1, 2, 3, 4)
 )
 _FUSIONS = (
@@ -110,6 +115,7 @@ _POOLINGS = tuple(
 MATCHING_TABLES = (
     TableDefinition(
         table="5.1",
+        group="chapter-5",
         title="Recurrent steps T of RRF-Net",
         rows=(_row("baseline", "rrfnet_baseline", printed="Baseline"), *_STEPS),
         measures=RECALLS,
@@ -118,6 +124,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="5.2",
+        group="chapter-5",
         title="Fusion of the recurrent steps' outputs",
         rows=_FUSIONS,
         measures=RECALLS,
@@ -126,6 +133,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="5.3",
+        group="chapter-5",
         title="Bi-rank loss against the bi-directional loss, as printed (b2 = 0) and with both directions",
         rows=_LOSSES,
         measures=RECALLS,
@@ -138,6 +146,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="6.2",
+        group="chapter-6",
         title="CycleMatch and its relatives, two scores averaged",
         rows=_CYCLES,
         measures=RECALLS,
@@ -153,6 +162,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="6.3",
+        group="chapter-6",
         title="Late fusion at inference of one CycleMatch",
         rows=_STRATEGIES,
         measures=RECALLS,
@@ -165,6 +175,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="7.2",
+        group="chapter-7",
         title="Image-to-text retrieval: matching alone against joint matching and classification",
         rows=_BOTH,
         measures=IMAGE_TO_TEXT,
@@ -173,6 +184,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="7.3",
+        group="chapter-7",
         title="Text-to-image retrieval: matching alone against joint matching and classification",
         rows=_BOTH,
         measures=TEXT_TO_IMAGE,
@@ -181,6 +193,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="7.4",
+        group="chapter-7",
         title="Classification: alone against joint matching and classification",
         rows=(_row("mcnet", "mcnet"), _row("mmcnet", "mmcnet")),
         measures=(ACCURACY,),
@@ -189,6 +202,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="7.6",
+        group="chapter-7",
         title="Fusion of the outputs of FC2 to FC4",
         rows=_BRANCH_FUSIONS,
         measures=RECALLS,
@@ -199,6 +213,7 @@ MATCHING_TABLES = (
     ),
     TableDefinition(
         table="7.7",
+        group="chapter-7",
         title="Pooling of the two embeddings for classification",
         rows=_POOLINGS,
         measures=(*RECALLS, ACCURACY),

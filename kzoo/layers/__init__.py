@@ -4,6 +4,7 @@ from kzoo.layers.compact_bilinear import BilinearPooling, CompactBilinearPooling
 from kzoo.layers.fusion import ConvolutionFusion, LocallyConnectedFusion, SumFusion
 from kzoo.layers.normalization import global_contrast_normalize
 from kzoo.layers.recurrent_residual_fusion import RecurrentResidualFusion
+from kzoo.layers.scale_and_shift import ScaleAndShift
 
 __all__ = [
     "BilinearPooling",
@@ -11,6 +12,7 @@ __all__ = [
     "ConvolutionFusion",
     "LocallyConnectedFusion",
     "RecurrentResidualFusion",
+    "ScaleAndShift",
     "SignedSquareRoot",
     "SumFusion",
     "global_contrast_normalize",

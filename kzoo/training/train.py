@@ -224,7 +224,8 @@ def _fit_stage(
     validation = _validation(training, model, recipe)
     if recipe.schedule.kind == "plateau" and has_several_workers(strategy):
         raise UsageError("schedule.kind: plateau, which watches the chief's tables, needs a single worker")
-    writers = _writers(run, stage, task, checkpoints, first_epoch) if is_chief(strategy) else []
+    metric = training.system.validation_metric or task.validation_metric
+    writers = _writers(run, stage, metric, checkpoints, first_epoch) if is_chief(strategy) else []
     try:
         with reduction:
             model.fit(
@@ -303,19 +304,19 @@ def _validation(training: Training, model: keras.Model, recipe: Recipe) -> Valid
 
 
 def _writers(
-    run: Run, stage: Stage, task: Task, checkpoints: Checkpoints, first_epoch: int
+    run: Run, stage: Stage, metric: str, checkpoints: Checkpoints, first_epoch: int
 ) -> Sequence[keras.callbacks.Callback]:
     recipe, epoch = stage.recipe, stage.epochs_before + first_epoch
     validated = recipe.data.validation_split is not None
     if recipe.schedule.kind == "plateau" and not validated:
         raise UsageError("schedule.kind: plateau needs data.validation_split, whose metric it watches")
     tables = EpochTables(run.folder, epoch, stage.epochs_before)
-    plateau = [ReduceOnPlateau(recipe, task.validation_metric, tables.history, stage.epochs_before)]
+    plateau = [ReduceOnPlateau(recipe, metric, tables.history, stage.epochs_before)]
     return [
         *(plateau if recipe.schedule.kind == "plateau" else []),
         tables,
         keras.callbacks.TensorBoard(str(run.folder / "tensorboard" / stage.name), write_graph=False),
-        *([KeepBest(run.folder, task.validation_metric, first_epoch)] if validated and stage.last else []),
+        *([KeepBest(run.folder, metric, first_epoch)] if validated and stage.last else []),
         WriteCheckpoint(checkpoints, stage.total_steps, stage.steps_per_epoch),
     ]
 

@@ -14,8 +14,7 @@ TINY = {"image_dim": 12, "text_dim": 10, "widths": (16, 8, 8)}
 DUAL, RECONSTRUCTED, CYCLE = "dual", "reconstructed", "latent_cycle"
 DENSE_TO_FC3 = 2 * (2048 * 512 + 512) + 2 * (512 * 512 + 512) + (2048 + 4096 + 2) * 2048
 DENSE_FC4 = (512 * 4096 + 4096) + (512 * 2048 + 2048)
-NORMS_TO_FC3 = 2 * 2 * 512
-NORMS_OF_FC4 = {"image": 2 * 2048, "text": 2 * 4096}
+AFFINE_TO_FC3, AFFINE_FC4 = 2 * 2 * 2 * 512, 2 * (2048 + 4096)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _system(name: str, variant: Variant) -> System:
         },
         tiny=TINY,
         inputs={"image": (2048,), "text": (4096,)},
-        parameters=_parameters(variant),
+        parameters=DENSE_TO_FC3 + AFFINE_TO_FC3 + (DENSE_FC4 + AFFINE_FC4 if variant.mappings else 0),
         features={},
         recipes=recipes(variant.terms),
         signatures_reference="kzoo.systems.cyclematch.endpoints:signatures",
@@ -80,14 +79,6 @@ def _system(name: str, variant: Variant) -> System:
         card_text=Path(__file__).with_name("card.md"),
         published=published(name),
     )
-
-
-def _parameters(variant: Variant) -> int:
-    """Count dense layers once and normalisations a use: a cycle leads back into its own side's space."""
-    found = DENSE_TO_FC3 + 2 * NORMS_TO_FC3
-    if variant.mappings:
-        found += DENSE_FC4 + sum(NORMS_OF_FC4.values())
-    return found + sum(NORMS_TO_FC3 + NORMS_OF_FC4[side] for side in variant.cycles)
 
 
 for _name, _variant in VARIANTS.items():

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from kzoo.layers import ScaleAndShift
+
 WIDTHS = (2048, 512, 512)
 NORM_MOMENTUM = 0.9
 """Keras's 0.99 has not forgotten its start after the few hundred steps of a short training."""
@@ -58,7 +60,7 @@ def build_cyclematch(
 
 
 class _Mapping:
-    """FC1 to FC4, whose weights all uses share; each use has batch normalisations of its own.
+    """FC1 to FC4, whose weights all uses share; each use is normalised by statistics of its own.
 
     Encoded features and mapped ones are distributed differently: with statistics of both together, the
     mapping of encoded features fails at inference.
@@ -67,23 +69,36 @@ class _Mapping:
     def __init__(self, name: str, widths: Sequence[int], target: int | None, dropout: float) -> None:
         self.name = name
         self.fc1 = layers.Dense(widths[0], activation="relu", name=f"{name}_fc1")
-        self.fc2 = layers.Dense(widths[1], name=f"{name}_fc2")
-        self.fc3 = layers.Dense(widths[2], name=f"{name}_fc3")
-        self.fc4 = None if target is None else layers.Dense(target, name=f"{name}_fc4")
+        self.fc2 = _NormalizedDense(f"{name}_fc2", widths[1])
+        self.fc3 = _NormalizedDense(f"{name}_fc3", widths[2])
+        self.fc4 = None if target is None else _NormalizedDense(f"{name}_fc4", target)
         self.dropout = dropout
 
     def __call__(self, x: keras.KerasTensor, use: str) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
         """Return the outputs of FC3, the latent features, and of FC4, if there is one."""
         name = f"{self.name}_{use}"
         x = layers.Dropout(self.dropout, name=f"{name}_dropout")(self.fc1(x))
-        for number, dense in ((2, self.fc2), (3, self.fc3)):
-            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc{number}_norm")(dense(x))
-            x = layers.ReLU(name=f"{name}_fc{number}_relu")(x)
+        x = layers.ReLU(name=f"{name}_fc2_relu")(self.fc2(x, use))
+        x = layers.ReLU(name=f"{name}_fc3_relu")(self.fc3(x, use))
         latent = _full_precision(x, f"{name}_latent")
         if self.fc4 is None:
             return latent, None
-        x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_fc4_norm")(self.fc4(x))
-        return latent, _full_precision(x, f"{name}_mapped")
+        return latent, _full_precision(self.fc4(x, use), f"{name}_mapped")
+
+
+class _NormalizedDense:
+    """A dense layer with batch normalisation; its scale and shift are shared, its statistics are not."""
+
+    def __init__(self, name: str, width: int) -> None:
+        self.name = name
+        self.dense = layers.Dense(width, name=name)
+        self.affine = ScaleAndShift(name=f"{name}_affine")
+
+    def __call__(self, x: keras.KerasTensor, use: str) -> keras.KerasTensor:
+        norm = layers.BatchNormalization(
+            momentum=NORM_MOMENTUM, center=False, scale=False, name=f"{self.name}_norm_{use}"
+        )
+        return self.affine(norm(self.dense(x)))
 
 
 def _full_precision(x: keras.KerasTensor, name: str) -> keras.KerasTensor:

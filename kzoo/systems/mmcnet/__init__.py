@@ -46,6 +46,7 @@ def _system(name: str, summary: str, *, matching: bool, classification: bool) ->
         losses_reference="kzoo.systems.mmcnet.task:losses",
         card_text=Path(__file__).with_name("card.md"),
         published=published(name),
+        validation_metric=None if matching else "val_accuracy",
     )
 
 

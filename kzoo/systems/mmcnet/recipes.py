@@ -42,11 +42,12 @@ def recipes(*, matching: bool, classification: bool) -> dict[str, Recipe]:
         )
         found[name] = recipe
     found[HOUSE] = Recipe(
-        description="Short, for two cores: 2,479 captions of 1,029 emoji.",
+        description="Short and narrow, for two cores: 2,479 captions of 1,029 emoji.",
         data=Data(name="house/emoji_captions", image_encoder="efficientnet_lite0", text_encoder="minilm"),
+        options={"widths": [512, 256, 256, 256], "dropout": 0.7},
         loss="own",
         loss_options=_loss_options(matching, classification, 20, 0.5),
-        optimizer=SGD,
+        optimizer=SGD.model_copy(update={"weight_decay": 0.01}),
         schedule=Schedule(kind="cosine", warmup=2),
         batch_size=128,
         **_length(matching and classification, HOUSE_STAGE_EPOCHS),
