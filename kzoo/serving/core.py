@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from google.protobuf.message import Message
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -85,7 +85,9 @@ class ServerCore:
         self, request: inference_pb2.MultiInferenceRequest, call: Call | None = None
     ) -> inference_pb2.MultiInferenceResponse:
         """Classify and regress the same tf.Examples by several signatures of one version."""
-        spec = request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+        if not request.tasks:
+            return self._observed("MultiInference", model_pb2.ModelSpec(), request, _refuse_no_tasks)
+        spec = request.tasks[0].model_spec
         return self._infer("MultiInference", spec, inference.multi_inference, request, call)
 
     def metadata(
@@ -224,6 +226,10 @@ class ServerCore:
             with self._idle:
                 self._in_flight -= 1
                 self._idle.notify_all()
+
+
+def _refuse_no_tasks(_progress: Progress) -> NoReturn:
+    raise InvalidArgumentError("Inference request with no tasks.")
 
 
 def _as_call_error(method: str, error: Exception) -> CallError:

@@ -78,10 +78,10 @@ def regress(
 def multi_inference(
     servable: Servable, request: inference_pb2.MultiInferenceRequest, progress: Progress
 ) -> inference_pb2.MultiInferenceResponse:
-    """Answer several tasks, each a classification or a regression, for the same tf.Examples.
+    """Answer one task or more, each a classification or a regression, for the same tf.Examples.
 
     Raises:
-        CallError: as `classify`; InvalidArgumentError for no task, tasks for several models or versions,
+        CallError: as `classify`; InvalidArgumentError for tasks for several models or versions,
             another method, or a signature asked twice.
     """
     _check_tasks(request.tasks)
@@ -100,8 +100,6 @@ def multi_inference(
 
 
 def _check_tasks(tasks: Sequence[inference_pb2.InferenceTask]) -> None:
-    if not tasks:
-        raise InvalidArgumentError("Inference request with no tasks.")
     first = _without_signature(tasks[0].model_spec)
     if any(_without_signature(task.model_spec) != first for task in tasks):
         raise InvalidArgumentError("All ModelSpecs in a MultiInferenceRequest must access the same model.")
