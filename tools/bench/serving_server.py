@@ -1,0 +1,100 @@
+"""A server in a process of its own, and models for it, for the benchmarks of serving."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+CLASSES = ("apple", "bird", "car", "deer", "eel", "frog", "goat", "horse")
+TENSOR_SIGNATURE = "serving_tensor"
+ROOT = Path(__file__).resolve().parents[2]
+SMALL, FULL = "cfn_small", "cfn_full"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that serves.
+
+    Attributes:
+        address: what a client connects to.
+        process: to be looked at or ended.
+        log: file with its standard error.
+    """
+
+    address: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def resident_bytes(self) -> int:
+        """Return the memory that the process holds."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+
+@contextmanager
+def started(base: Path, log: Path, *options: str) -> Iterator[Server]:
+    """Run `python -m kzoo.serving BASE` on a free port until the block ends.
+
+    Raises:
+        RuntimeError: with what it printed, if it does not listen.
+    """
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "kzoo.serving", str(base), "--port", "0", *options]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"the server did not start:\n{log.read_text('utf-8')}")
+        yield Server(line.split()[-1], process, log)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def export_models(
+    base: Path, *, versions: Sequence[int] = (1, 2), names: Sequence[str] = (SMALL, FULL)
+) -> None:
+    """Export CFN-A with random weights, other ones in each version, unless it is there already.
+
+    `cfn_small` is the registry's tiny variant, `cfn_full` the thesis's network. Both take float32 images
+    (N, 32, 32, 3) from 0 to 255 under the signature `serving_tensor`.
+    """
+    import dataclasses
+
+    import keras
+
+    from kzoo import registry
+    from kzoo.export import export_model
+
+    for name in names:
+        system = dataclasses.replace(registry.find("cfn_a"), name=name)
+        for version in versions:
+            if (base / name / str(version)).is_dir():
+                continue
+            keras.utils.set_random_seed(100 * version + len(name))
+            options = system.tiny if name == SMALL else {}
+            model = system.build(**{**options, "classes": len(CLASSES)})
+            export_model(model, system, classes=CLASSES, out=base, version=version, quiet=True)
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    """Return float32 images (N, 32, 32, 3) from 0 to 255: a colour each, and noise."""
+    random = np.random.default_rng(seed)
+    colours = random.integers(0, 256, (count, 1, 1, 3))
+    noise = random.integers(0, 256, (count, 32, 32, 3))
+    return ((3 * colours + noise) // 4).astype(np.float32)

@@ -1,0 +1,117 @@
+"""How fast the server is beside the same SavedModel in process; both are run in turn within a second."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from serving_load import OUTPUT, Question, closed_loop, load_in_process
+from serving_server import ROOT, TENSOR_SIGNATURE, Server, images, started
+
+from kzoo.serving import Client
+
+LOAD_IN_PROCESS = """
+import sys, time
+import numpy as np
+import tensorflow as tf
+from pathlib import Path
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    model = tf.saved_model.load(str(folder / "1"))
+    globals()[folder.name] = model
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One figure of both, of the same work.
+
+    Attributes:
+        in_process, server: mean over the rounds; milliseconds a call, or calls a second.
+    """
+
+    in_process: float
+    server: float
+
+
+def overhead(server: Server, base: Path, model: str, *, rounds: int, calls: int, batch: int = 1) -> Pair:
+    """Return milliseconds a call of one client, NumPy in and NumPy out: medians over `rounds` of `calls`."""
+    answer, pixels = load_in_process(base, model, 1), images(batch)
+    with Client(server.address) as client:
+
+        def ask() -> None:
+            client.predict(model, {"image": pixels}, signature=TENSOR_SIGNATURE, version=1, outputs=[OUTPUT])
+
+        times = np.array(
+            [(_mean_ms(lambda: answer(pixels), calls), _mean_ms(ask, calls)) for _ in range(rounds + 1)]
+        )
+    in_process, served = np.median(times[1:], axis=0)
+    return Pair(float(in_process), float(served))
+
+
+def _mean_ms(call: Callable[[], object], calls: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - begin) / calls * 1e3
+
+
+def throughput(
+    server: Server, base: Path, asked: Sequence[Question], *, clients: int, rounds: int, seconds: float
+) -> Pair:
+    """Return calls a second of `clients` at once: threads that call the function, and clients that ask.
+
+    All questions are of one version of a model.
+    """
+    answer = load_in_process(base, asked[0].model, asked[0].version)
+    pixels = images(asked[0].answer.shape[0])
+    rates = []
+    for _ in range(rounds + 1):
+        in_process = _calls_per_second(lambda: answer(pixels), clients, seconds)
+        outcome = closed_loop(server.address, asked, clients, seconds=seconds)
+        if outcome.failed or outcome.wrong:
+            raise RuntimeError(f"{outcome.failed} calls failed and {outcome.wrong} answers were wrong")
+        rates.append((in_process, outcome.calls / seconds))
+    in_process, served = np.median(np.array(rates[1:]), axis=0)
+    return Pair(float(in_process), float(served))
+
+
+def _calls_per_second(call: Callable[[], object], threads: int, seconds: float) -> float:
+    end = time.monotonic() + seconds
+
+    def run(_: int) -> int:
+        made = 0
+        while time.monotonic() < end:
+            call()
+            made += 1
+        return made
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(run, range(threads))) / seconds
+
+
+def cold_start(base: Path, log: Path, *, rounds: int) -> Pair:
+    """Return seconds from the start of a process until every model of `base` is there.
+
+    In process: Python, TensorFlow, and `tf.saved_model.load` of version 1 of each. The server: until all of
+    them are live, warmed up.
+    """
+    models = sorted(folder.name for folder in base.iterdir())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    times = []
+    for _ in range(rounds + 1):
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-c", LOAD_IN_PROCESS, str(base)], check=True, env=environment)
+        loaded = time.perf_counter()
+        with started(base, log) as server, Client(server.address, timeout_seconds=120) as client:
+            for model in models:
+                client.wait_until_ready(model)
+            times.append((loaded - begin, time.perf_counter() - loaded))
+    in_process, served = np.median(np.array(times[1:]), axis=0)
+    return Pair(float(in_process), float(served))
