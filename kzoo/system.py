@@ -79,8 +79,8 @@ class System:
             features also with the names of their encoders, `image_encoder` and `text_encoder`.
         evaluate_reference: function `(model, data) -> dict[str, float]`, by the thesis's metrics; data are
             what the task measures on: batches of (image, label), or the arrays of a split.
-        validation_metric: name in the logs of an epoch by which the best weights are kept, higher is better, where
-            it is not that of the task.
+        validation_metric: name in the logs of an epoch by which the best weights are kept, higher is better,
+            where it is not that of the task.
         losses_reference: function `(outputs, batch, options) -> dict[str, scalar]` of loss terms whose sum is
             minimised, for recipes with the loss "own".
         card_text: path of the hand-written part of the model card.

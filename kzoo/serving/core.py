@@ -86,7 +86,7 @@ class ServerCore:
     ) -> inference_pb2.MultiInferenceResponse:
         """Classify and regress the same tf.Examples by several signatures of one version."""
         if not request.tasks:
-            return self._observed("MultiInference", model_pb2.ModelSpec(), request, _refuse_no_tasks)
+            return self._observed("MultiInference", model_pb2.ModelSpec(), request, _refuse_no_tasks, call)
         spec = request.tasks[0].model_spec
         return self._infer("MultiInference", spec, inference.multi_inference, request, call)
 

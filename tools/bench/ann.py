@@ -134,7 +134,8 @@ class Faiss(Contender):
         if "HNSW" in self.words:
             self.index.hnsw.efSearch = setting
         elif "RFlat" in self.words:
-            faiss.downcast_index(self.index.base_index).nprobe, self.index.k_factor = setting
+            base: Any = faiss.downcast_index(self.index.base_index)
+            base.nprobe, self.index.k_factor = setting
         elif "IVF" in self.words:
             self.index.nprobe = setting
 
