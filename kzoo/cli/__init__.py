@@ -26,6 +26,7 @@ VERBS = (
     "serve",
     "query",
     "index",
+    "search",
 )
 
 app = typer.Typer(

@@ -62,7 +62,8 @@ def verify(
     largest = 0.0
     for request, answer in zip(requests, received, strict=True):
         with tf.device("CPU:0"):
-            expected = signatures[request.signature].function(**request.inputs)
+            signature = signatures[request.signature]
+            expected = signature.function(*(request.inputs[spec.name] for spec in signature.inputs))
         values = {name: value.numpy() for name, value in expected.items()}
         largest = max(largest, _compare(request, values, answer, tolerance))
     result = Verification(

@@ -169,7 +169,7 @@ def test_a_matcher_is_served_as_exported_and_exported_as_built(name: str, tmp_pa
         client.wait_until_ready(name)
         for signature, one in signatures.items():
             asked = {spec.name: features[spec.name] for spec in one.inputs}
-            expected = one.function(**{key: tf.constant(value) for key, value in asked.items()})
+            expected = one.function(*(tf.constant(value) for value in asked.values()))
             served = client.predict(name, asked, signature=signature)
             assert set(served) == set(expected)
             for key, value in expected.items():
