@@ -85,7 +85,7 @@ def test_a_cycle_goes_back_by_the_other_mapping() -> None:
     model, inputs = tiny("cyclematch"), batch()
     outputs = model({side: inputs[side] for side in ("image", "text")})
     # Before training the statistics of all uses are the same, so that the way back is the other way out.
-    again = model({"image": inputs["image"], "text": outputs["text_from_image"]})
+    again = model({"image": inputs["image"], "text": np.array(outputs["text_from_image"])})
     np.testing.assert_allclose(outputs["image_again"], again["image_from_text"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs["image_again_latent"], again["text_latent"], rtol=1e-5, atol=1e-6)
 
