@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from kzoo.serving.batching import BatchedRunner, can_be_batched
 from kzoo.serving.batching_parameters import BatchingParameters
 from kzoo.serving.call import Progress
 from kzoo.serving.config import InputLimits
+from kzoo.serving.errors import CallError
 from kzoo.serving.inference import classify, multi_inference, predict, regress
 from kzoo.serving.servable import Servable
 from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
@@ -33,6 +36,9 @@ _METHODS: Mapping[str, Callable[[Servable, Any, Progress], Any]] = {
     "multi_inference_log": multi_inference,
 }
 
+# Told the folder of a version, gRPC's name of how its warm-up ended, and the seconds that it took.
+WarmUpObserver = Callable[[str, str, float], None]
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,6 +48,7 @@ def load(
     folder: Path,
     limits: InputLimits,
     batching: BatchingParameters | None = None,
+    on_warm_up: WarmUpObserver | None = None,
 ) -> Servable:
     """Load a SavedModel and warm it up by its own records, if it has any.
 
@@ -50,6 +57,7 @@ def load(
         folder: of the version.
         limits: of a request.
         batching: how calls are joined into batches where a signature allows it; None to run each on its own.
+        on_warm_up: told of the warm-up once it has ended, well or not.
 
     Raises:
         ServingError: if the folder holds no SavedModel for serving.
@@ -75,9 +83,24 @@ def load(
     )
     records = folder / WARM_UP_FILE
     if records.is_file():
-        count = _warm_up(servable, records)
+        with _timed(folder, on_warm_up):
+            count = _warm_up(servable, records)
         logger.info("%s version %d: warmed up by %d records", model, version, count)
     return servable
+
+
+@contextmanager
+def _timed(folder: Path, on_warm_up: WarmUpObserver | None) -> Iterator[None]:
+    started, status = time.perf_counter(), "INTERNAL"
+    try:
+        yield
+        status = "OK"
+    except CallError as error:
+        status = error.status
+        raise
+    finally:
+        if on_warm_up is not None:
+            on_warm_up(str(folder), status, time.perf_counter() - started)
 
 
 def _runner(

@@ -15,7 +15,7 @@ from kzoo.errors import nearest_names
 from kzoo.serving.catalog import Catalog, Found
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
-from kzoo.serving.loading import load
+from kzoo.serving.loading import WarmUpObserver, load
 from kzoo.serving.model_config import model_configs_of
 from kzoo.serving.model_state import ModelState
 from kzoo.serving.servable import Servable
@@ -33,12 +33,18 @@ class ModelManager:
     those that are live stay so, and it is tried again only once its files have changed.
     """
 
-    def __init__(self, config: ServerConfig, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        on_change: Callable[[], None] = lambda: None,
+        on_warm_up: WarmUpObserver | None = None,
+    ) -> None:
         """Look at the models once, so that they are known; nothing is loaded yet.
 
         Args:
             config: says where the models are, and what a request may ask of them.
             on_change: called, from any thread, whenever a version became ready or was dropped.
+            on_warm_up: told of the warm-up of each version that has records for one.
 
         Raises:
             ServingError: if there is no folder of models, or the file that configures them is not valid.
@@ -46,6 +52,7 @@ class ModelManager:
         self._config = config
         self._catalog = Catalog(config)
         self._on_change = on_change
+        self._on_warm_up = on_warm_up
         self._lock = threading.Lock()  # of the models' state; held for moments only
         self._following = threading.Lock()  # held while what is live is made to follow what is asked for
         self._models: dict[str, ModelState] = {}
@@ -223,7 +230,9 @@ class ModelManager:
         with self._lock:
             model.set_status(version, "LOADING")
         try:
-            servable = load(name, version, folder, self._config.limits, self._config.batching)
+            servable = load(
+                name, version, folder, self._config.limits, self._config.batching, self._on_warm_up
+            )
         except Exception as error:  # noqa: BLE001 - TensorFlow raises anything over a broken SavedModel
             logger.error("%s version %d could not be loaded: %s", name, version, error)
             with self._lock:

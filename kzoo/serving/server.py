@@ -57,7 +57,7 @@ class RunningServer:
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         self._reported: set[str] = set()
         self._stopping = False
-        self._manager = ModelManager(config, self._report_health)
+        self._manager = ModelManager(config, self._report_health, self._report_warm_up)
         admission = Admission(config.max_concurrent_calls, config.max_queued_calls)
         self._observation = Observation.of(config, self._manager.availability)
         self.core = ServerCore(self._manager, admission, [*observers, self._observation])
@@ -144,6 +144,9 @@ class RunningServer:
         except ServingError:
             self._server.stop(None)
             raise
+
+    def _report_warm_up(self, path: str, status: str, seconds: float) -> None:
+        self._observation.metrics.record_warm_up(path, status, seconds)
 
     def _report_health(self) -> None:
         """Set the health of each model, and of the server: good once loading is over and a model is live."""

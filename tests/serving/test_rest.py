@@ -28,7 +28,7 @@ def rest_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_half_plus(base / "half_plus_three" / "123", 3.0)
     write_pictures(base / "pictures" / "1")
     write_model(base / "tiny" / "1", seed=1)
-    write_model(base / "tiny" / "2", seed=2)
+    write_model(base / "tiny" / "2", seed=2, warm_up=[("serving_default", {"image_bytes": strings(png(0))})])
     return base
 
 
@@ -242,6 +242,8 @@ def test_calls_of_both_kinds_are_counted(
         key = (f":tensorflow:serving:{name}_count", "half_plus_three", *labels)
         assert after[key] > before.get(key, 0)
     assert after["kzoo_model_available", "tiny"] == 1
+    warmed_up = [key for key in after if key[0] == ":tensorflow:serving:model_warmup_latency_count"]
+    assert [(Path(key[1]).parts[-2:], key[2]) for key in warmed_up] == [(("tiny", "2"), "OK")]
 
 
 def test_each_call_is_logged(rest: http.client.HTTPConnection, log: Path, grpc_client: Client) -> None:
