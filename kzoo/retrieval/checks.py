@@ -14,6 +14,7 @@ from kzoo.errors import UsageError
 from kzoo.retrieval.vector_index import METRICS, Floats
 
 _SHOWN = 3
+_SMALLEST = 1e-18  # the square of a smaller length loses digits in float32
 
 
 def checked_metric(metric: str) -> str:
@@ -46,6 +47,10 @@ def checked_vectors(
     wrong_dimension = array.ndim == 2 and dimension is not None and array.shape[1] != dimension
     if given.ndim != 2 or 0 in array.shape or wrong_dimension:
         raise UsageError(f"{what} have shape {given.shape}; expected {expected}")
+    with np.errstate(over="ignore"):
+        lengths = np.sqrt(np.einsum("nd,nd->n", array, array))
+    if lengths.min() > _SMALLEST and lengths.max() < np.inf:  # so all is finite, and none is zero
+        return array / lengths[:, None] if metric == "cosine" else array
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         raise UsageError(f"{what} in rows {_first(np.flatnonzero(~finite))} hold NaN or infinity")

@@ -140,10 +140,7 @@ class Index(VectorIndex):
         array = self._queries(vectors, what="vectors")
         names = checked_ids(ids, count=len(array))
         rows = self._store.put(names, array, checked_metadata(metadata, len(array)))
-        if self._searcher.updates_in_place:
-            self._searcher.upsert(rows, array)
-        else:
-            self._searcher = Searcher.build(self._store.vectors, self.plan, self._facts["metric"])
+        self._searcher.upsert(rows, array)
         self._facts["changes_since_training"] += len(names)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -152,10 +149,7 @@ class Index(VectorIndex):
         if len(names) == len(self):
             raise UsageError(f"all {len(names)} vectors would be removed; an index keeps at least one")
         rows = self._store.remove(names)
-        if self._searcher.updates_in_place:
-            self._searcher.delete(rows)
-        else:
-            self._searcher = Searcher.build(self._store.vectors, self.plan, self._facts["metric"])
+        self._searcher.delete(rows)
         self._facts["changes_since_training"] += len(names)
 
     def rebalance(self) -> None:

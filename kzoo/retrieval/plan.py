@@ -19,11 +19,12 @@ REORDER_TYPES = ("float32", "bfloat16", "int8")
 class Plan:
     """The stages of one search: leaves of a tree, hashed scores in them, exact scores of the best.
 
+    ScaNN's spilling of vectors into a second leaf (SOAR) is not among them: in ScaNN 1.4.2 it ends the
+    process on updates, and at small `reorder` its recall falls as more leaves are searched.
+
     Attributes:
         leaves: k-means cells that the gallery is divided into; None for no tree.
         leaves_to_search: cells nearest a query that are looked into; None exactly where `leaves` is.
-        soar_lambda: weight of the second cell that each vector is also put into (SOAR, dot products only);
-            None for one cell a vector. With it ScaNN cannot update in place, so every change rebuilds.
         block: dimensions hashed together to 4 bits by asymmetric hashing; None for exact scores.
         threshold: of anisotropic quantisation, which weighs errors along a vector more; dot products only.
         reorder: candidates by hashed score that are scored again; None exactly where `block` is.
@@ -33,7 +34,6 @@ class Plan:
 
     leaves: int | None = None
     leaves_to_search: int | None = None
-    soar_lambda: float | None = None
     block: int | None = None
     threshold: float = 0.2
     reorder: int | None = None
@@ -53,8 +53,6 @@ class Plan:
             raise UsageError(
                 f"leaves_to_search is {self.leaves_to_search}; expected at most leaves, {self.leaves}"
             )
-        if self.soar_lambda is not None and (self.leaves is None or self.soar_lambda <= 0):
-            raise UsageError(f"soar_lambda is above 0 and needs leaves; received {self}")
         if self.reorder_type not in REORDER_TYPES:
             raise UsageError(f"reorder_type is {self.reorder_type!r}; expected one of {REORDER_TYPES}")
 
@@ -80,7 +78,7 @@ class Plan:
         """
         if count < EXACT_BELOW:
             return cls()
-        block = min(2, dimension)
+        block = min(4, dimension)
         if count < TREE_FROM:
             return cls(block=block, reorder=200)
         leaves = round(math.sqrt(count))

@@ -31,18 +31,17 @@ class Searcher:
         """Train and fill a searcher.
 
         Raises:
-            UsageError: if the plan does not fit the vectors or the metric.
+            UsageError: if the plan does not fit the vectors.
         """
-        _check_fit(plan, metric, *vectors.shape)
+        _check_fit(plan, *vectors.shape)
         pybind = scann_pybind()
         from scann import ReorderType
 
         dot = metric != "l2"
         builder = pybind.builder(vectors, 1, "dot_product" if dot else "squared_l2")
         if plan.leaves is not None:
-            soar = {} if plan.soar_lambda is None else {"soar_lambda": plan.soar_lambda}
             builder = builder.tree(
-                plan.leaves, plan.leaves_to_search, training_sample_size=plan.training_sample, **soar
+                plan.leaves, plan.leaves_to_search, training_sample_size=plan.training_sample
             )
         if plan.block is None:
             builder = builder.score_brute_force()
@@ -90,11 +89,6 @@ class Searcher:
         """Return the same searcher with another `leaves_to_search` or `reorder`."""
         return Searcher(self._scann, plan, self._metric)
 
-    @property
-    def updates_in_place(self) -> bool:
-        """Whether `upsert` and `delete` may be called; ScaNN ends the process on them under SOAR."""
-        return self._plan.soar_lambda is None
-
     def upsert(self, rows: Sequence[int | None], vectors: Floats) -> None:
         """Replace the vectors of `rows`, or append where a row is None."""
         self._scann.upsert(list(rows), vectors, _UPSERT_BATCH)
@@ -125,7 +119,7 @@ class Searcher:
         return cls(scann, plan, metric)
 
 
-def _check_fit(plan: Plan, metric: str, count: int, dimension: int) -> None:
+def _check_fit(plan: Plan, count: int, dimension: int) -> None:
     if plan.leaves is not None and plan.leaves > count:
         raise UsageError(
             f"the plan has {plan.leaves} leaves for {count} vectors; expected no more than those"
@@ -135,5 +129,3 @@ def _check_fit(plan: Plan, metric: str, count: int, dimension: int) -> None:
             f"the plan hashes blocks of {plan.block} dimensions; expected at most {dimension}, and at least "
             f"{_FEWEST_CODED} vectors, received {count}"
         )
-    if plan.soar_lambda is not None and metric == "l2":
-        raise UsageError("soar_lambda needs a dot product; the metric is l2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,3 +95,9 @@ class VectorIndex(ABC):
         Raises:
             UsageError: if an id is unknown.
         """
+
+    def metadata_json(self, ids: Sequence[str]) -> list[str]:
+        """Return the metadata of these ids, which may repeat, each as one JSON object."""
+        unique = list(dict.fromkeys(ids))
+        known = dict(zip(unique, self.metadata_of(unique), strict=True))
+        return [json.dumps(known[one]) for one in ids]

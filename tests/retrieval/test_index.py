@@ -19,7 +19,6 @@ PLANS = {
     "hashing": Plan(block=2, reorder=60),
     "tree": Plan(leaves=20, leaves_to_search=10, block=2, reorder=60),
     "tree-exact": Plan(leaves=20, leaves_to_search=20),
-    "soar": Plan(leaves=20, leaves_to_search=10, soar_lambda=1.5, block=2, reorder=60),
 }
 
 

@@ -88,8 +88,8 @@ class Kzoo(Contender):
         plan = Plan(**(fields | self.changes))
         ids = [str(row) for row in range(len(vectors))]
         self.index = Index.build(vectors, ids, plan=plan, model="bench", model_version="1")
-        parts = ((1 / 64, 30), (1 / 32, 30), (1 / 32, 60), (1 / 16, 60), (1 / 16, 120), (1 / 8, 60))
-        more = ((1 / 8, 120), (1 / 4, 60), (1 / 4, 120), (1 / 2, 250))
+        parts = ((1 / 64, 60), (1 / 32, 60), (1 / 32, 120), (1 / 24, 60), (1 / 24, 100), (1 / 16, 60))
+        more = ((1 / 16, 120), (1 / 8, 120), (1 / 4, 120), (1 / 2, 250))
         self.settings = tuple((max(1, round(leaves * part)), reorder) for part, reorder in parts + more)
 
     @override
@@ -104,9 +104,10 @@ class Kzoo(Contender):
 class Faiss(Contender):
     """An index of faiss by its factory's words; N stands for the square root of the gallery's size."""
 
+    index: Any  # of the class that the factory gives
+
     def __init__(self, words: str) -> None:
         self.words = words
-        self.index: Any = None
 
     @override
     def build(self, vectors: Any) -> None:
@@ -117,9 +118,9 @@ class Faiss(Contender):
         self.index = faiss.index_factory(vectors.shape[1], words, faiss.METRIC_INNER_PRODUCT)
         if "HNSW" in words:
             self.index.hnsw.efConstruction = 80
-            self.settings = (16, 32, 64, 128, 256)
+            self.settings = (16, 18, 20, 24, 32, 64)
         elif "RFlat" in words:
-            parts = ((1 / 32, 6), (1 / 16, 8), (1 / 8, 12), (1 / 4, 12), (1 / 4, 20), (1 / 2, 40))
+            parts = ((1 / 32, 6), (1 / 24, 4), (1 / 24, 6), (1 / 16, 6), (1 / 16, 8), (1 / 8, 12))
             self.settings = tuple((max(1, round(cells * part)), factor) for part, factor in parts)
         elif "IVF" in words:
             self.settings = tuple(max(1, round(cells / part)) for part in (64, 32, 16, 8, 4))
@@ -134,8 +135,8 @@ class Faiss(Contender):
         if "HNSW" in self.words:
             self.index.hnsw.efSearch = setting
         elif "RFlat" in self.words:
-            base: Any = faiss.downcast_index(self.index.base_index)
-            base.nprobe, self.index.k_factor = setting
+            inverted: Any = faiss.downcast_index(self.index.base_index)
+            inverted.nprobe, self.index.k_factor = setting
         elif "IVF" in self.words:
             self.index.nprobe = setting
 
@@ -147,7 +148,7 @@ class Faiss(Contender):
 class Hnswlib(Contender):
     """The authors' own HNSW."""
 
-    settings = (16, 32, 64, 128, 256)
+    settings = (16, 18, 20, 24, 32, 64)
 
     @override
     def build(self, vectors: Any) -> None:
@@ -169,7 +170,7 @@ class Hnswlib(Contender):
 CONTENDERS: dict[str, Callable[[], Contender]] = {
     "exact": Exact,
     "kzoo": Kzoo,
-    "kzoo, SOAR": lambda: Kzoo(soar_lambda=1.5),
+    "kzoo, finer hashes": lambda: Kzoo(block=2),
     "faiss flat": lambda: Faiss("Flat"),
     "faiss IVF": lambda: Faiss("IVFN,Flat"),
     "faiss IVF, fast-scan PQ": lambda: Faiss("IVFN,PQ256x4fs,RFlat"),
