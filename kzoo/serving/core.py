@@ -62,6 +62,7 @@ class ServerCore:
         self._idle = threading.Condition()
         self._in_flight = 0
         self._closed = False
+        self._last_refusal = 0.0
 
     def predict(
         self, request: predict_pb2.PredictRequest, call: Call | None = None
@@ -152,11 +153,18 @@ class ServerCore:
         """Answer the calls there are, queued ones included; later ones are UNAVAILABLE."""
         with self._idle:
             self._closed = True
+            self._last_refusal = time.monotonic()
 
     def wait_until_idle(self, timeout_seconds: float) -> bool:
         """Wait until no call is in flight; False if time ran out before."""
         with self._idle:
             return self._idle.wait_for(lambda: self._in_flight == 0, timeout_seconds)
+
+    def wait_until_quiet(self, seconds: float, timeout_seconds: float) -> None:
+        """After `close`, wait until so long no call has come that had to be refused, or time runs out."""
+        ends = time.monotonic() + timeout_seconds
+        while (quiet := time.monotonic() - self._last_refusal) < seconds and time.monotonic() < ends:
+            time.sleep(seconds - quiet)
 
     def _infer(
         self,
@@ -218,6 +226,7 @@ class ServerCore:
     def _counted(self) -> Iterator[None]:
         with self._idle:
             if self._closed:
+                self._last_refusal = time.monotonic()
                 raise UnavailableError("the server is about to end")
             self._in_flight += 1
         try:

@@ -32,6 +32,8 @@ from kzoo.serving.servicers import add_services
 SPARE_THREADS = 16
 # For answers that are on their way when the last call has been answered.
 _LAST_WORDS_SECONDS = 1.0
+# gRPC cancels a call that arrives just as it shuts down, so callers first get to hear UNAVAILABLE.
+_QUIET_SECONDS = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +97,7 @@ class RunningServer:
         self._health.enter_graceful_shutdown()
         self.core.close()
         self.core.wait_until_idle(self._config.drain_seconds)
+        self.core.wait_until_quiet(_QUIET_SECONDS, _LAST_WORDS_SECONDS)
         stopping = self._server.stop(_LAST_WORDS_SECONDS)
         self._http.stop(_LAST_WORDS_SECONDS)
         stopping.wait()
