@@ -47,6 +47,11 @@ class Admission:
         finally:
             self._release()
 
+    def at_work(self) -> int:
+        """Return how many calls have a place now."""
+        with self._lock:
+            return self._working
+
     def _take_or_queue(self) -> threading.Event | None:
         """Return None if a place was free, else what is set once there is one."""
         with self._lock:

@@ -49,7 +49,8 @@ class ServerConfig:
         token_file: file with the token that every call must bring; None for none.
         drain_seconds: how long calls in flight may go on once the server is told to end, 0 or more.
         rest_port: of the REST API, metrics, health and the try-it page; 0 takes a free one, None is none.
-        metrics_port: of metrics and health alone; 0 takes a free one, None is none.
+        metrics_port: of metrics and health alone, for callers without a certificate; 0 takes a free one, None
+            is none.
         request_log: file that calls are written to, as JSON lines; None is none.
         request_log_sampling: share of the calls that is written, 0 to 1.
         ui: whether there is a try-it page; needs a `rest_port`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kzoo.serving.config import ServerConfig
 from kzoo.serving.http_routes import PAGE_PREFIX, Page, Routes
@@ -47,7 +47,8 @@ class HttpService:
 
     Attributes:
         rest: the port of REST and all else; None if not asked for.
-        metrics: the port of metrics and health alone; None if not asked for.
+        metrics: the port of metrics and health alone, which asks clients for no certificate; None if not
+            asked for.
     """
 
     def __init__(self, config: ServerConfig, parts: HttpParts) -> None:
@@ -74,8 +75,10 @@ class HttpService:
             self.rest = _listen(config, routes, config.rest_port, threads, parts.tls)
         if config.metrics_port is not None:
             routes = Routes(metrics_page=parts.metrics.page, is_ready=parts.is_ready, token=parts.token)
+            # What probes and scrapes, as Kubernetes and Prometheus, has no certificate of its own.
+            tls = None if parts.tls is None else replace(parts.tls, client_ca=None)
             try:
-                self.metrics = _listen(config, routes, config.metrics_port, METRICS_THREADS, parts.tls)
+                self.metrics = _listen(config, routes, config.metrics_port, METRICS_THREADS, tls)
             except BaseException:
                 self.stop(0)
                 raise

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import DecompressionBombError
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -31,7 +32,10 @@ def check_pixels(values: Iterable[bytes], max_pixels: int) -> None:
         InvalidArgumentError: naming the value by its place, its size, and what is allowed.
     """
     for place, value in enumerate(values):
-        width, height, frames = _size(value)
+        try:
+            width, height, frames = _size(value)
+        except DecompressionBombError as error:  # a GIF's frame larger than its screen
+            raise InvalidArgumentError(f"image {place} has a frame of too many pixels: {error}") from error
         if width * height * frames > max_pixels:
             of_frames = f" in {frames} frames" if frames > 1 else ""
             raise InvalidArgumentError(
@@ -40,7 +44,11 @@ def check_pixels(values: Iterable[bytes], max_pixels: int) -> None:
 
 
 def _size(value: bytes) -> tuple[int, int, int]:
-    """Return width, height and frames; (0, 0, 0) where no header can be read."""
+    """Return width, height and frames; (0, 0, 0) where no header can be read.
+
+    Raises:
+        DecompressionBombError: for a frame of a GIF of more pixels than Pillow goes through.
+    """
     reader = next((reader for start, reader in _READERS.items() if value.startswith(start)), None)
     if reader is None:
         return 0, 0, 0

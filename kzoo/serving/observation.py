@@ -21,27 +21,37 @@ class Observation:
     """
 
     def __init__(
-        self, availability: Callable[[], Mapping[str, bool]], request_log: RequestLog | None = None
+        self,
+        availability: Callable[[], Mapping[str, bool]],
+        request_log: RequestLog | None = None,
+        calls_in_flight: Callable[[], int] | None = None,
     ) -> None:
         """Begin at zero.
 
         Args:
             availability: says of each model whether a version of it is live.
+            calls_in_flight: how many calls are being answered now.
             request_log: that calls are written to; closed by `close`.
         """
-        self.metrics = Metrics(availability=availability)
+        self.metrics = Metrics(availability=availability, calls_in_flight=calls_in_flight)
         self._log = request_log
 
     @classmethod
-    def of(cls, config: ServerConfig, availability: Callable[[], Mapping[str, bool]]) -> Observation:
+    def of(
+        cls,
+        config: ServerConfig,
+        availability: Callable[[], Mapping[str, bool]],
+        calls_in_flight: Callable[[], int],
+    ) -> Observation:
         """Begin at zero, with the log that a configuration asks for.
 
         Raises:
             ServingError: if the log cannot be opened.
         """
         if config.request_log is None:
-            return cls(availability)
-        return cls(availability, RequestLog(config.request_log, sampling_rate=config.request_log_sampling))
+            return cls(availability, calls_in_flight=calls_in_flight)
+        log = RequestLog(config.request_log, sampling_rate=config.request_log_sampling)
+        return cls(availability, log, calls_in_flight)
 
     def __call__(self, record: CallRecord) -> None:
         """Count a call, and write it down if it is among those chosen."""

@@ -59,7 +59,7 @@ class RunningServer:
         self._stopping = False
         self._manager = ModelManager(config, self._report_health, self._report_warm_up)
         admission = Admission(config.max_concurrent_calls, config.max_queued_calls)
-        self._observation = Observation.of(config, self._manager.availability)
+        self._observation = Observation.of(config, self._manager.availability, admission.at_work)
         self.core = ServerCore(self._manager, admission, [*observers, self._observation])
         self._server = self._make_server()
         self.host = config.host

@@ -24,4 +24,6 @@ COPY savedmodels /models
 USER 65532:65532
 EXPOSE 8500 8501
 ENTRYPOINT ["kzoo"]
-CMD ["serve", "/models", "--host", "0.0.0.0", "--port", "8500"]
+CMD ["serve", "--model-config-file", "/config/models.config", \
+     "--batching-parameters-file", "/config/batching.config", \
+     "--host", "0.0.0.0", "--port", "8500", "--rest-port", "8501"]

@@ -51,6 +51,14 @@ def test_a_decompression_bomb_is_refused_by_its_header(size: tuple[int, int]) ->
         check_pixels([png_bomb(*size)], 1 << 25)
 
 
+def test_a_frame_of_a_gif_that_is_larger_than_its_screen_may_not_be_huge_either() -> None:
+    animated = bytearray(encoded("GIF", 10, 10))
+    frame = animated.index(b"\x2c\0\0\0\0")
+    animated[frame + 5 : frame + 9] = struct.pack("<HH", 65535, 65535)
+    with pytest.raises(InvalidArgumentError, match="image 1 has a frame of too many pixels"):
+        check_pixels([encoded("GIF", 10, 10), bytes(animated)], 1 << 25)
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"text", b"BMW", b"GIF8", b"\x89PNG", b"\xff\xd8\xff\xe0", encoded("PNG", 50, 50)[:20]]
 )
