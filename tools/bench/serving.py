@@ -27,7 +27,7 @@ from _common import RESULTS, progress, write_results
 from serving_evidence import Load, Soak, abuse, overload, ready, soak, swap_under_load
 from serving_load import Outcome, closed_loop, questions
 from serving_server import FULL, SMALL, export_models, started
-from serving_speed import cold_start, overhead, throughput
+from serving_speed import batching_gain, cold_start, overhead, throughput
 
 BOTH_VERSIONS = ("--latest-versions", "2")
 BATCH_OF_SOME_MS = 16
@@ -186,9 +186,9 @@ def bench_overhead(bench: Bench) -> None:
                 {
                     "model": model,
                     "images_a_call": batch,
-                    "in_process_ms": round(pair.in_process, 3),
+                    "in_process_ms": round(pair.baseline, 3),
                     "server_ms": round(pair.server, 3),
-                    "overhead_ms": round(pair.server - pair.in_process, 3),
+                    "overhead_ms": round(pair.server - pair.baseline, 3),
                 }
             )
     bench.write("overhead", rows)
@@ -209,12 +209,40 @@ def bench_throughput(bench: Bench) -> None:
                     "model": model,
                     "images_a_call": batch,
                     "clients": 8,
-                    "in_process_per_second": round(pair.in_process, 1),
+                    "in_process_per_second": round(pair.baseline, 1),
                     "server_per_second": round(pair.server, 1),
-                    "share_percent": round(100 * pair.server / pair.in_process, 1),
+                    "share_percent": round(100 * pair.server / pair.baseline, 1),
                 }
             )
     bench.write("throughput", rows)
+
+
+def bench_batching(bench: Bench) -> None:
+    """Calls a second with `--batching` beside those without, for one client and for many."""
+    rows = []
+    plain_log, batching_log = bench.scratch / "plain.log", bench.log
+    with (
+        started(bench.models, plain_log, *BOTH_VERSIONS) as plain,
+        started(bench.models, batching_log, *BOTH_VERSIONS, "--batching") as batching,
+    ):
+        for model in (SMALL, FULL):
+            asked = questions(bench.models, (model,), (1,), 8)
+            for server in (plain, batching):
+                ready(server, asked)
+            for clients in (1, 8, 32):
+                pair = batching_gain(
+                    plain, batching, asked, clients=clients, rounds=3, seconds=bench.arguments.seconds
+                )
+                rows.append(
+                    {
+                        "model": model,
+                        "clients": clients,
+                        "plain_per_second": round(pair.baseline, 1),
+                        "batching_per_second": round(pair.server, 1),
+                        "gain_percent": round(100 * (pair.server / pair.baseline - 1), 1),
+                    }
+                )
+    bench.write("batching", rows)
 
 
 def bench_cold(bench: Bench) -> None:
@@ -225,9 +253,9 @@ def bench_cold(bench: Bench) -> None:
     pair = cold_start(base, bench.log, rounds=3)
     row = {
         "models": COLD_MODELS,
-        "in_process_seconds": round(pair.in_process, 2),
+        "in_process_seconds": round(pair.baseline, 2),
         "server_seconds": round(pair.server, 2),
-        "more_percent": round(100 * (pair.server / pair.in_process - 1), 1),
+        "more_percent": round(100 * (pair.server / pair.baseline - 1), 1),
     }
     bench.write("cold", [row])
 
@@ -240,6 +268,7 @@ BENCHES: dict[str, Callable[[Bench], None]] = {
     "overload": bench_overload,
     "overhead": bench_overhead,
     "throughput": bench_throughput,
+    "batching": bench_batching,
     "cold": bench_cold,
 }
 

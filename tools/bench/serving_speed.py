@@ -30,13 +30,13 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 
 @dataclass(frozen=True)
 class Pair:
-    """One figure of both, of the same work.
+    """One figure of a server and of what it is compared with, by the same work.
 
     Attributes:
-        in_process, server: mean over the rounds; milliseconds a call, or calls a second.
+        baseline, server: medians over the rounds: milliseconds a call, calls a second, or seconds.
     """
 
-    in_process: float
+    baseline: float
     server: float
 
 
@@ -74,12 +74,28 @@ def throughput(
     rates = []
     for _ in range(rounds + 1):
         in_process = _calls_per_second(lambda: answer(pixels), clients, seconds)
-        outcome = closed_loop(server.address, asked, clients, seconds=seconds)
-        if outcome.failed or outcome.wrong:
-            raise RuntimeError(f"{outcome.failed} calls failed and {outcome.wrong} answers were wrong")
-        rates.append((in_process, outcome.calls / seconds))
+        rates.append((in_process, _answered_per_second(server, asked, clients, seconds)))
     in_process, served = np.median(np.array(rates[1:]), axis=0)
     return Pair(float(in_process), float(served))
+
+
+def batching_gain(
+    plain: Server, batching: Server, asked: Sequence[Question], *, clients: int, rounds: int, seconds: float
+) -> Pair:
+    """Return calls a second that a server without batching answers, and one with it, in turn."""
+    rates = [
+        [_answered_per_second(server, asked, clients, seconds) for server in (plain, batching)]
+        for _ in range(rounds + 1)
+    ]
+    without, joined = np.median(np.array(rates[1:]), axis=0)
+    return Pair(float(without), float(joined))
+
+
+def _answered_per_second(server: Server, asked: Sequence[Question], clients: int, seconds: float) -> float:
+    outcome = closed_loop(server.address, asked, clients, seconds=seconds)
+    if outcome.failed or outcome.wrong:
+        raise RuntimeError(f"{outcome.failed} calls failed and {outcome.wrong} answers were wrong")
+    return outcome.calls / seconds
 
 
 def _calls_per_second(call: Callable[[], object], threads: int, seconds: float) -> float:
