@@ -109,7 +109,7 @@ class Recipe(_Section):
     epochs: float | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     stages: tuple[Stage, ...] = Field(default=(), description="trained one after the other")
-    freeze: tuple[str, ...] = Field(default=(), description="layers, or 'trunk': all but the last layer")
+    freeze: tuple[str, ...] = Field(default=(), description="layers, or 'trunk': all but the classifier's")
     seed: int = 0
 
     @model_validator(mode="after")

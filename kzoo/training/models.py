@@ -90,23 +90,30 @@ def freeze(model: keras.Model, names: Sequence[str]) -> None:
 
     Args:
         model: changed in place.
-        names: layer names, or "trunk" for all layers but the last.
+        names: layer names, or "trunk" for all layers but "logits", or but the last where there is none.
 
     Raises:
         UnknownNameError: for a layer that the model does not have.
         UsageError: if no weight is left to train.
     """
     layers = {layer.name: layer for layer in model.layers}
+    head = layers.get("logits", model.layers[-1])
     for name in names:
         if name == TRUNK:
-            for layer in model.layers[:-1]:
-                layer.trainable = False
+            for layer in model.layers:
+                layer.trainable = layer is head and layer.trainable
         elif name in layers:
             layers[name].trainable = False
         else:
             raise UnknownNameError("layer to freeze", name, [*layers, TRUNK])
     if not model.trainable_weights:
         raise UsageError(f"freezing {', '.join(names)} leaves {model.name} no weight to train")
+
+
+def unfreeze(model: keras.Model) -> None:
+    """Make all layers trainable; setting it on the model alone would not reach them."""
+    for layer in model.layers:
+        layer.trainable = True
 
 
 class MultiWorkerModel(keras.Model):

@@ -67,7 +67,7 @@ def with_own_loss(model: keras.Model, loss_terms: LossTerms, batch: Any) -> OwnL
 
 
 def _names(model: keras.Model, loss_terms: LossTerms, batch: Any) -> Sequence[str]:
-    @tf.function
+    @tf.function(autograph=False)
     def terms(inputs: Any, targets: Any) -> dict[str, Any]:
         return dict(loss_terms(model(inputs, training=False), {**inputs, **targets}))
 

@@ -205,7 +205,8 @@ def _fit_stage(
         return model
     batches = task.batches(recipe, examples)
     with strategy.scope():
-        model.trainable = True
+        if stage.name:
+            models.unfreeze(model)
         models.freeze(model, recipe.freeze)
         if has_several_workers(strategy):
             model = models.for_several_workers(model, batches)
