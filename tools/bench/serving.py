@@ -141,7 +141,9 @@ def draw_memory(figure: Any, seen: Soak) -> None:
 def bench_overload(bench: Bench) -> None:
     """Multiples of what the server can answer; what is more must be refused, and the rest stay quick."""
     asked = questions(bench.models, (FULL,), (1,), 8, batch=BATCH_OF_SOME_MS)
-    with started(bench.models, bench.log, *BOTH_VERSIONS, "--max-concurrent-calls", "8") as server:
+    with started(
+        bench.models, bench.log, *BOTH_VERSIONS, "--max-concurrent-calls", "8", "--max-queued-calls", "8"
+    ) as server:
         ready(server, asked)
         loads = overload(server, asked, (0.5, 1.0, 2.0, 4.0), bench.arguments.seconds)
     rows = [
