@@ -18,6 +18,7 @@ VERBS = (
     "card",
     "recipe",
     "data",
+    "encode",
     "train",
     "finetune",
     "evaluate",

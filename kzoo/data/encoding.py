@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kzoo.data.captions import CaptionedImage, CaptionedSource, open_captions
-from kzoo.data.encoders import Encoder, EncoderGraph, encoder_graph, find_encoder
+from kzoo.data.encoders import (
+    FITTED,
+    FITTED_FILE,
+    Encoder,
+    EncoderGraph,
+    encoder_graph,
+    family_of,
+    find_encoder,
+    fit_encoder,
+)
 from kzoo.errors import DataError
 from kzoo.files import cache_folder, write_atomic
 
@@ -79,7 +89,8 @@ def encoding_of(name: str, image_encoder: str, text_encoder: str, folder: Path |
     """
     image, text = find_encoder("image", image_encoder), find_encoder("text", text_encoder)
     source = open_captions(name)
-    key = f"{source.fingerprint[:12]}-{image.name}-{image.sha256[:8]}-{text.name}-{text.sha256[:8]}"
+    made_by = (f"{family_of(one)}-{one.sha256[:8]}" for one in (image, text))
+    key = "-".join([source.fingerprint[:12], *made_by])
     place = folder or cache_folder("features") / f"{name.replace('/', '-').replace(':', '-')}-{key}"
     encoding = Encoding(source, image, text, place)
     _require_same(encoding)
@@ -92,11 +103,14 @@ def encode_shard(encoding: Encoding, shard: Shard, image: EncoderGraph, text: En
 
     images = encoding.source.images(shard.split)[shard.number * IMAGES_A_SHARD :][:IMAGES_A_SHARD]
     target = encoding.folder / shard.file
-    aside = target.with_name(f".{target.name}.part")
-    with tf.io.TFRecordWriter(str(aside)) as writer:
-        for example in _examples(images, image, text):
-            writer.write(example.SerializeToString())
-    aside.replace(target)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with tf.io.TFRecordWriter(str(aside)) as writer:
+            for example in _examples(images, image, text):
+                writer.write(example.SerializeToString())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def encode_missing(encoding: Encoding, *, quiet: bool = False) -> None:
@@ -104,13 +118,38 @@ def encode_missing(encoding: Encoding, *, quiet: bool = False) -> None:
     from kzoo.data.progress import progress_bar
 
     missing = encoding.missing()
-    write_description(encoding)
+    prepare_folder(encoding)
     if not missing:
         return
-    image, text = encoder_graph(encoding.image_encoder), encoder_graph(encoding.text_encoder)
+    image, text = loaded_encoders(encoding)
     title = f"encoding {encoding.source.name}: {encoding.image_encoder.name}, {encoding.text_encoder.name}"
     for shard in missing if quiet else progress_bar(missing, title, total=len(missing)):
         encode_shard(encoding, shard, image, text)
+
+
+def loaded_encoders(encoding: Encoding) -> tuple[EncoderGraph, EncoderGraph]:
+    """Return both encoders with their weights, that of texts as `prepare_folder` fitted it."""
+    fitted = encoding.folder / FITTED_FILE
+    return encoder_graph(encoding.image_encoder), encoder_graph(encoding.text_encoder, fitted)
+
+
+def prepare_folder(encoding: Encoding) -> None:
+    """Write features.json, and fit the encoder of texts if it is one to be fitted, where they are not there.
+
+    Raises:
+        DataError: if there is no training split to fit it on, or it is too small.
+    """
+    write_description(encoding)
+    fitted = encoding.folder / FITTED_FILE
+    if family_of(encoding.text_encoder) not in FITTED or fitted.is_file():
+        return
+    if "train" not in encoding.source.splits:
+        raise DataError(
+            f"{encoding.text_encoder.name} is fitted on the captions of a split 'train'; "
+            f"{encoding.source.name} has {', '.join(encoding.source.splits)}"
+        )
+    captions = [caption for image in encoding.source.images("train") for caption in image.captions]
+    fit_encoder(encoding.text_encoder, captions, fitted)
 
 
 def write_description(encoding: Encoding) -> None:
