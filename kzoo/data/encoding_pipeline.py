@@ -30,14 +30,14 @@ class EncodeShards(beam.DoFn):
     """Writes the features of shards; each worker opens data and encoders by name, once."""
 
     def __init__(self, encoding: Encoding) -> None:
-        super().__init__()
-        names = (encoding.source.name, encoding.image_encoder.name, encoding.text_encoder.name)
-        self.named = (*names, str(encoding.folder))
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names = (encoding.source.name, encoding.image_encoder.name, encoding.text_encoder.name)
+        self.folder = str(encoding.folder)
 
     def setup(self) -> None:
         """Open the data, and load the encoders."""
-        *names, folder = self.named
-        self.encoding = encoding_of(*names, Path(folder))
+        data, image, text = self.names
+        self.encoding = encoding_of(data, image, text, Path(self.folder))
         self.encoders = loaded_encoders(self.encoding)
 
     def process(self, shard: Shard) -> Iterator[str]:
