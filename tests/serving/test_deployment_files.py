@@ -56,8 +56,6 @@ TENSORFLOW_SERVING_METRICS = {
 OF_ONE_SERVER = {
     "TensorFlow Serving": {
         ":tensorflow:serving:batching_session:queuing_latency_bucket",
-        ":tensorflow:serving:model_warmup_latency_count",
-        ":tensorflow:serving:model_warmup_latency_sum",
     },
     "kzoo serve": {"kzoo_calls_in_flight", "kzoo_model_available", "process_resident_memory_bytes"},
     "Prometheus": {"up"},

@@ -58,7 +58,7 @@ def page(chromium: Browser, ui_server: ServerProcess) -> Iterator[Page]:
     """The page, freshly opened; an error of its scripts or policy, or a foreign address, fails the test."""
     context = chromium.new_context(viewport=DESK, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     hosts: set[str] = set()
     page.on("console", lambda message: complaints.append(message.text) if message.type == "warning" else None)

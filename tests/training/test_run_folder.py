@@ -147,7 +147,8 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
 
 def test_every_registered_recipe_can_be_described(pictures: Path) -> None:
     training = make_training(pictures, Path("run"))
-    for system in map(registry.find, registry.names()):
+    systems = [registry.find(name) for name in registry.names()]
+    for system in [one for one in systems if one.task == "classification"]:
         for recipe in system.recipes.values():
             said = describe(dataclasses.replace(training, system=system, recipe=recipe))
             assert RunDescription.from_json(said.to_json()).differences(said) == []
