@@ -21,6 +21,7 @@ from kzoo.serving.call import Progress
 from kzoo.serving.config import InputLimits
 from kzoo.serving.errors import CallError
 from kzoo.serving.inference import classify, multi_inference, predict, regress
+from kzoo.serving.search import SEARCH, has_index, search_of
 from kzoo.serving.servable import Servable
 from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
 from kzoo.serving.versions import SAVED_MODEL_FILE
@@ -50,7 +51,7 @@ def load(
     batching: BatchingParameters | None = None,
     on_warm_up: WarmUpObserver | None = None,
 ) -> Servable:
-    """Load a SavedModel and warm it up by its own records, if it has any.
+    """Load a SavedModel, with the index beside it if there is one, and warm it up by its own records.
 
     Args:
         model, version: its name and number.
@@ -60,25 +61,29 @@ def load(
         on_warm_up: told of the warm-up once it has ended, well or not.
 
     Raises:
-        ServingError: if the folder holds no SavedModel for serving.
+        ServingError: if the folder holds no SavedModel for serving, or its index does not fit it.
         CallError: if a warm-up record cannot be answered.
         Exception: whatever TensorFlow raises over a SavedModel that it cannot load.
     """
     definitions = _read_signature_definitions(folder / SAVED_MODEL_FILE)
     saved_model = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
+    signatures = {
+        name: Signature.of(
+            name,
+            definitions[name],
+            _runner(f"{model}/{version}/{name}", definitions[name], function, batching),
+            limits,
+        )
+        for name, function in saved_model.signatures.items()
+    }
+    if has_index(folder):
+        found = search_of(model, version, folder, definitions, signatures, limits)
+        definitions[SEARCH], signatures[SEARCH] = found
     servable = Servable(
         model=model,
         version=version,
         definitions=definitions,
-        signatures={
-            name: Signature.of(
-                name,
-                definitions[name],
-                _runner(f"{model}/{version}/{name}", definitions[name], function, batching),
-                limits,
-            )
-            for name, function in saved_model.signatures.items()
-        },
+        signatures=signatures,
         _saved_model=saved_model,
     )
     records = folder / WARM_UP_FILE
