@@ -14,8 +14,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from kzoo.errors import ServingError
 from kzoo.retrieval import Index, MilvusIndex
 from kzoo.serving import Client
+from kzoo.serving.call import Progress
 from kzoo.serving.config import InputLimits
 from kzoo.serving.errors import InvalidArgumentError
+from kzoo.serving.loading import load
 from kzoo.serving.search import search_of
 from kzoo.serving.signature import Signature, graph_runner
 
@@ -57,10 +59,8 @@ def test_search_answers_in_one_call_and_changes_with_its_version(
         with pytest.raises(InvalidArgumentError, match="k is 13; expected 1 to 12"):
             client.predict("tiny", {**asked, "k": np.array(13, np.int32)}, signature="search")
         following = write_model(tmp_path / "staging" / "tiny" / "2", seed=2)
-        uri = f"milvus://{tmp_path}/gallery.db/pictures"
         second = gallery(following) | {"ids": [f"second {number}" for number in NUMBERS]}
-        MilvusIndex.build(uri, **second).close()
-        (following / "index.uri").write_text(uri)
+        Index.build(**second).save(following / "index")
         following.rename(tmp_path / "models" / "tiny" / "2")
         client.wait_until_ready("tiny", version=2)
         found = client.predict("tiny", {**asked, "k": np.array(1, np.int32)}, signature="search")
@@ -80,3 +80,17 @@ def test_an_index_that_does_not_fit_its_model_is_refused(tmp_path: Path) -> None
         search_of("tiny", 1, version, {"embed": definition}, {"embed": embed}, limits)
     with pytest.raises(ServingError, match="expected a model with a signature 'embed'"):
         search_of("tiny", 1, version, {}, {}, limits)
+
+
+def test_a_collection_of_milvus_is_searched_as_a_folder_is(tmp_path: Path) -> None:
+    version = write_model(tmp_path / "tiny" / "1", seed=1)
+    uri = f"milvus://{tmp_path}/gallery.db/pictures"
+    MilvusIndex.build(uri, **gallery(version)).close()
+    (version / "index.uri").write_text(uri)
+
+    limits = InputLimits(max_tensor_bytes=1 << 20, max_rows=64, max_pixels=1 << 20)
+    servable = load("tiny", 1, version, limits)
+    found = servable.signatures["search"].run(
+        {"image_bytes": np.array([png(3)], object), "k": np.array(2, np.int32)}, Progress()
+    )
+    assert found["ids"][0, 0] == b"picture 3"
