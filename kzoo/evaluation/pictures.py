@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from kzoo import registry
 from kzoo.errors import RunError, UsageError
 from kzoo.files import write_atomic
 
@@ -85,7 +86,7 @@ def history_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
         panels[0].plot(table["epoch"], table["loss"], marker=MARKER, label=label)
         if validated:
             panels[1].plot(table["epoch"], 100 * (1 - table["val_accuracy"]), marker=MARKER, label=label)
-    panels[0].set_ylabel("training loss (cross-entropy)")
+    panels[0].set_ylabel("training loss")
     if validated:
         panels[1].set_ylabel("validation error, %")
     for panel in panels:
@@ -153,20 +154,21 @@ def write_run_pictures(run: Run, source: DataSource, split: str, which: str, fol
         run: a finished run.
         source, split: whose first examples, one a class, the activations are shown for.
         which: "best" or "final" weights, of the activations.
-        folder: gets history.png, activations.png and, for a fusion with weights, fusion_weights.png.
+        folder: gets history.png and, of a network over images, activations.png and, for a fusion with
+            weights, fusion_weights.png.
 
     Raises:
         RunError: if the run has not ended or a table of it cannot be read.
         UnknownNameError: if the source has no such split.
     """
     model = run.model(which)
-    arrays = source.arrays(split, image_size=tuple(model.input_shape[1:3]))
-    first_of_each_class = np.unique(arrays["label"], return_index=True)[1]
-    normalization = run.description.recipe.pipeline.normalization
-    pictures = {
-        "history": history_picture({run.description.model: [run.folder]}),
-        "activations": top_activations_picture(model, arrays["image"][first_of_each_class], normalization),
-    }
+    pictures = {"history": history_picture({run.description.model: [run.folder]})}
+    if registry.find(run.description.model).image_size is not None:
+        arrays = source.arrays(split, image_size=tuple(model.input_shape[1:3]))
+        first_of_each_class = np.unique(arrays["label"], return_index=True)[1]
+        normalization = run.description.recipe.pipeline.normalization
+        images = arrays["image"][first_of_each_class]
+        pictures["activations"] = top_activations_picture(model, images, normalization)
     if (run.folder / "fusion_weights.csv").is_file():
         pictures["fusion_weights"] = fusion_weights_picture({run.description.model: [run.folder]})
     for name, png in pictures.items():
@@ -215,7 +217,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             rows = list(csv.DictReader(file))
         if not rows or "epoch" not in rows[0]:
             raise ValueError("expected a heading with 'epoch' and a row an epoch")
-        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+        # A loss term that a stage does not have is an empty cell.
+        return {name: np.array([float("nan" if row[name] == "" else row[name]) for row in rows]) for name in rows[0]}
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
 
