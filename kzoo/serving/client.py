@@ -1,85 +1,92 @@
-"""A client of TensorFlow Serving's gRPC protocol: NumPy in, NumPy out.
+"""Clients of TensorFlow Serving's gRPC protocol: NumPy in, NumPy out.
 
-Works against the embedded server and against TensorFlow Serving itself. TensorFlow is imported with it: the
-messages of tensorflow-serving-api are made of TensorFlow's own, which are only there as a part of TensorFlow.
+They work against the embedded server and against TensorFlow Serving itself. `Client` waits, `AsyncClient` is
+awaited; both have every call of `kzoo.serving.calls` and `kzoo.serving.task_calls`, by the same arguments.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import asyncio
+import functools
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import grpc
-import numpy as np
-from numpy.typing import ArrayLike
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+import grpc.aio
 
 from kzoo.errors import UsageError
+from kzoo.serving import calls, task_calls
+from kzoo.serving.calls import Call, ModelMetadata, SignatureMetadata
 from kzoo.serving.config import MEBIBYTE
-from kzoo.serving.errors import (
-    DeadlineExceededError,
-    NotFoundError,
-    UnavailableError,
-    error_of_status,
-)
-from kzoo.serving.images import Image, encode_images
+from kzoo.serving.connection import ClientTls, Connection
+from kzoo.serving.errors import DeadlineExceededError, NotFoundError, UnavailableError
+from kzoo.serving.results import Classification
+from kzoo.serving.retries import MAX_ATTEMPTS, Attempts, RetryPolicy
 from kzoo.serving.status import VersionStatus
-from kzoo.serving.tensors import TensorSpec, to_array, to_proto
-from kzoo.serving.versions import MAX_VERSION
 
-IMAGE_INPUT = "image_bytes"
+__all__ = [
+    "AsyncClient",
+    "Classification",
+    "Client",
+    "ClientTls",
+    "ModelMetadata",
+    "SignatureMetadata",
+]
+
 POLL_SECONDS = 0.1
-MAX_ATTEMPTS = 5  # the most that gRPC allows
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Classification:
-    """The answer of a classifier to one image.
+class _Method(Generic[P, Answer]):
+    """A described call as a method of Client."""
 
-    Attributes:
-        best: (class name, score) pairs, best first.
-        probabilities: float32 (C,), in the order of the labels.
-    """
+    def __init__(self, describe: Callable[P, Call[Answer]]) -> None:
+        self._describe = describe
+        self.__doc__ = describe.__doc__
 
-    best: tuple[tuple[str, float], ...]
-    probabilities: np.ndarray = field(repr=False)
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[P, Call[Answer]]: ...
+    @overload
+    def __get__(self, client: Client, owner: type) -> Callable[P, Answer]: ...
+    def __get__(self, client: Client | None, owner: type) -> Callable[P, Any]:
+        if client is None:
+            return self._describe
 
+        @functools.wraps(self._describe)
+        def method(*args: P.args, **kwargs: P.kwargs) -> Answer:
+            return client.send(self._describe(*args, **kwargs))
 
-@dataclass(frozen=True)
-class SignatureMetadata:
-    """What one signature takes and gives."""
-
-    inputs: Mapping[str, TensorSpec]
-    outputs: Mapping[str, TensorSpec]
-
-
-@dataclass(frozen=True)
-class ModelMetadata:
-    """The signatures of one version of a model."""
-
-    name: str
-    version: int
-    signatures: Mapping[str, SignatureMetadata]
+        return method
 
 
-class Client:
-    """Calls a server over one connection, which threads may share; as a context manager, closed at the end.
+class _AsyncMethod(Generic[P, Answer]):
+    """A described call as a method of AsyncClient."""
 
-    A call that finds the server unavailable is made again, up to five times in all, after pauses that double
-    and are jittered by gRPC, within the time that the call has. Nothing else is retried.
-    """
+    def __init__(self, describe: Callable[P, Call[Answer]]) -> None:
+        self._describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Callable[P, Call[Answer]]: ...
+    @overload
+    def __get__(self, client: AsyncClient, owner: type) -> Callable[P, Awaitable[Answer]]: ...
+    def __get__(self, client: AsyncClient | None, owner: type) -> Callable[P, Any]:
+        if client is None:
+            return self._describe
+
+        @functools.wraps(self._describe)
+        async def method(*args: P.args, **kwargs: P.kwargs) -> Answer:
+            return await client.send(self._describe(*args, **kwargs))
+
+        return method
+
+
+class _Base:
+    """What both clients are made of; see Client."""
 
     def __init__(
         self,
@@ -89,6 +96,8 @@ class Client:
         max_attempts: int = MAX_ATTEMPTS,
         first_backoff_seconds: float = 0.1,
         max_message_bytes: int = 64 * MEBIBYTE,
+        tls: ClientTls | None = None,
+        token: str | None = None,
     ) -> None:
         """Prepare a connection; it is made by the first call.
 
@@ -98,174 +107,65 @@ class Client:
             max_attempts: of a call while the server is unavailable, 1 to 5.
             first_backoff_seconds: mean pause before the second attempt; above 0.
             max_message_bytes: of a request and of an answer.
+            tls: for an encrypted connection.
+            token: shown with every call.
 
         Raises:
             UsageError: for a value out of its range.
+            ServingError: if a file of `tls` cannot be read.
         """
-        if not (timeout_seconds > 0 and math.isfinite(timeout_seconds)):
-            raise UsageError(f"timeout_seconds must be above 0 and finite; received {timeout_seconds}")
-        if not 1 <= max_attempts <= MAX_ATTEMPTS:
-            raise UsageError(f"max_attempts must be 1 to {MAX_ATTEMPTS}; received {max_attempts}")
-        if not first_backoff_seconds > 0:
-            raise UsageError(f"first_backoff_seconds must be above 0; received {first_backoff_seconds}")
         self.address = address
-        self._timeout_seconds = timeout_seconds
-        self._max_message_bytes = max_message_bytes
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_receive_message_length", max_message_bytes),
-                ("grpc.max_send_message_length", max_message_bytes),
-                ("grpc.service_config", _service_config(max_attempts, first_backoff_seconds)),
-            ],
-        )
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._policy = RetryPolicy(timeout_seconds, max_attempts, first_backoff_seconds)
+        self._connection = Connection(address, tls, token, max_message_bytes)
 
-    def close(self) -> None:
-        """Close the connection; calls in flight are cancelled."""
-        self._channel.close()
+    def _methods_of(self, channel: Any) -> Callable[[Call[Any]], Any]:
+        stubs = functools.cache(lambda kind: kind(channel))
+        return lambda call: getattr(stubs(call.stub), call.method)
 
-    def __enter__(self) -> Client:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+class Client(_Base):
+    """Calls a server over one connection, which threads may share; as a context manager, closed at the end.
 
-    def predict(
-        self,
-        model: str,
-        inputs: Mapping[str, ArrayLike],
-        *,
-        signature: str = "serving_default",
-        version: int | None = None,
-        outputs: Iterable[str] | None = None,
-        timeout_seconds: float | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Run one signature of a model.
+    A call that finds the server unavailable is made again, up to five times in all, after pauses that grow
+    and are drawn at random, within the time that the call has. Nothing else is retried.
+    """
 
-        Args:
-            model: its name.
-            inputs: an array an input, of exactly the dtype that the signature states; `bytes` for strings.
-            signature: its name.
-            version: the newest one by default.
-            outputs: names of those wanted; all by default.
-            timeout_seconds: instead of the client's own.
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(address, **options)
+        self._channel = self._connection.open()
+        self._method = self._methods_of(self._channel)
 
-        Returns:
-            An array an output; strings as object arrays of `bytes`.
+    def send(self, call: Call[Answer]) -> Answer:
+        """Make a described call and return its answer.
 
         Raises:
-            UsageError: for an input that no tensor can hold, or a version below 1.
-            CallError: what the server says, as the class of its status: NotFoundError,
-                InvalidArgumentError, ...
+            CallError: the server's status, as its class.
+            UsageError: if the client is closed, or the message cannot be sent.
         """
-        request = predict_pb2.PredictRequest(
-            model_spec=_model_spec(model, version, signature), output_filter=list(outputs or ())
-        )
-        for name, value in inputs.items():
-            request.inputs[name].CopyFrom(to_proto(_as_array(value)))
-        response = self._call(self._prediction.Predict, request, timeout_seconds)
-        return {
-            name: to_array(proto, max_bytes=self._max_message_bytes)
-            for name, proto in response.outputs.items()
-        }
+        attempts = Attempts(self._policy, self.address, call.timeout_seconds)
+        while True:
+            try:
+                response = self._method(call)(
+                    call.request, timeout=attempts.seconds_left(), metadata=self._connection.metadata()
+                )
+            except grpc.RpcError as error:
+                time.sleep(attempts.pause_after(error))
+            except ValueError as error:
+                raise UsageError(f"the call cannot be made: {error}") from error
+            else:
+                return call.read(response)
 
-    def classify(
-        self,
-        model: str,
-        images: Iterable[Image],
-        *,
-        version: int | None = None,
-        timeout_seconds: float | None = None,
-    ) -> list[Classification]:
-        """Ask a classifier for the classes of images, in one call.
-
-        Args:
-            model, version, timeout_seconds: as for `predict`.
-            images: paths, encoded bytes, or uint8 arrays (H, W, 3).
-
-        Raises:
-            DataError: if a file cannot be read.
-            UsageError: for no images, or something that is no image.
-            CallError: as `predict`; InvalidArgumentError if an image cannot be decoded.
-        """
-        answer = self.predict(
-            model,
-            {IMAGE_INPUT: encode_images(images)},
-            version=version,
-            outputs=("probabilities", "classes", "scores"),
-            timeout_seconds=timeout_seconds,
-        )
-        rows = zip(answer["classes"], answer["scores"], answer["probabilities"], strict=True)
-        return [
-            Classification(
-                best=tuple(
-                    (name.decode("utf-8"), float(score)) for name, score in zip(names, scores, strict=True)
-                ),
-                probabilities=probabilities,
-            )
-            for names, scores, probabilities in rows
-        ]
-
-    def embed(
-        self,
-        model: str,
-        images: Iterable[Image],
-        *,
-        version: int | None = None,
-        timeout_seconds: float | None = None,
-    ) -> np.ndarray:
-        """Return the embeddings of images, float32 (N, D); arguments and errors as `classify`."""
-        answer = self.predict(
-            model,
-            {IMAGE_INPUT: encode_images(images)},
-            signature="embed",
-            version=version,
-            outputs=("embedding",),
-            timeout_seconds=timeout_seconds,
-        )
-        return answer["embedding"]
-
-    def metadata(self, model: str, *, version: int | None = None) -> ModelMetadata:
-        """Return the signatures of a model.
-
-        Raises:
-            CallError: as `predict`.
-        """
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=_model_spec(model, version), metadata_field=["signature_def"]
-        )
-        response = self._call(self._prediction.GetModelMetadata, request)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(signatures)
-        return ModelMetadata(
-            name=response.model_spec.name,
-            version=response.model_spec.version.value,
-            signatures={
-                name: SignatureMetadata(_specs(definition.inputs), _specs(definition.outputs))
-                for name, definition in sorted(signatures.signature_def.items())
-            },
-        )
-
-    def status(
-        self, model: str, *, version: int | None = None, timeout_seconds: float | None = None
-    ) -> list[VersionStatus]:
-        """Return how the versions of a model stand, newest first, or the one asked for.
-
-        Raises:
-            CallError: as `predict`.
-        """
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=_model_spec(model, version))
-        response = self._call(self._model.GetModelStatus, request, timeout_seconds)
-        state_name = get_model_status_pb2.ModelVersionStatus.State.Name
-        statuses = [
-            VersionStatus(entry.version, state_name(entry.state), entry.status.error_message)
-            for entry in response.model_version_status
-        ]
-        return sorted(statuses, key=lambda status: status.version, reverse=True)
+    predict = _Method(calls.predict)
+    metadata = _Method(calls.metadata)
+    status = _Method(calls.status)
+    classify = _Method(task_calls.classify)
+    segment = _Method(task_calls.segment)
+    edges = _Method(task_calls.edges)
+    embed = _Method(task_calls.embed)
+    embed_text = _Method(task_calls.embed_text)
+    search = _Method(task_calls.search)
+    translate = _Method(task_calls.translate)
+    swap = _Method(task_calls.swap)
 
     def wait_until_ready(
         self, model: str, *, version: int | None = None, timeout_seconds: float = 60.0
@@ -282,65 +182,103 @@ class Client:
             DeadlineExceededError: if it is not available in time; the message says how it stands.
             CallError: as `predict`.
         """
-        deadline = time.monotonic() + timeout_seconds
+        wait = _Wait(model, version, timeout_seconds)
         while True:
-            remaining = deadline - time.monotonic()
             try:
-                statuses = self.status(model, version=version, timeout_seconds=max(remaining, POLL_SECONDS))
-                for status in statuses:
-                    if status.state == "AVAILABLE":
-                        return status
-                found = ", ".join(f"version {s.version} {s.state} {s.error}".rstrip() for s in statuses)
+                ready = wait.ready(self.send(wait.question()))
             except (UnavailableError, DeadlineExceededError, NotFoundError) as error:
-                if version is None and isinstance(error, NotFoundError):
-                    raise
-                found = str(error)
-            if time.monotonic() + POLL_SECONDS > deadline:
-                raise DeadlineExceededError(
-                    f"{model} is not ready after {timeout_seconds:g} seconds: {found}"
-                )
+                wait.not_yet(error)
+            else:
+                if ready is not None:
+                    return ready
+            wait.check_time()
             time.sleep(POLL_SECONDS)
 
-    def _call(self, method: Any, request: Any, timeout_seconds: float | None = None) -> Any:
-        try:
-            return method(
-                request, timeout=self._timeout_seconds if timeout_seconds is None else timeout_seconds
+    def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Base):
+    """As Client, for one event loop: its methods are awaited; an asynchronous context manager."""
+
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(address, **options)
+        self._channel = self._connection.open(grpc.aio)
+        self._method = self._methods_of(self._channel)
+
+    async def send(self, call: Call[Answer]) -> Answer:
+        """Make a described call; errors as `Client.send`."""
+        attempts = Attempts(self._policy, self.address, call.timeout_seconds)
+        while True:
+            try:
+                response = await self._method(call)(
+                    call.request, timeout=attempts.seconds_left(), metadata=self._connection.metadata()
+                )
+            except grpc.RpcError as error:
+                await asyncio.sleep(attempts.pause_after(error))
+            except (ValueError, grpc.aio.UsageError) as error:
+                raise UsageError(f"the call cannot be made: {error}") from error
+            else:
+                return call.read(response)
+
+    predict = _AsyncMethod(calls.predict)
+    metadata = _AsyncMethod(calls.metadata)
+    status = _AsyncMethod(calls.status)
+    classify = _AsyncMethod(task_calls.classify)
+    segment = _AsyncMethod(task_calls.segment)
+    edges = _AsyncMethod(task_calls.edges)
+    embed = _AsyncMethod(task_calls.embed)
+    embed_text = _AsyncMethod(task_calls.embed_text)
+    search = _AsyncMethod(task_calls.search)
+    translate = _AsyncMethod(task_calls.translate)
+    swap = _AsyncMethod(task_calls.swap)
+
+    async def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _Wait:
+    """How long a model is waited for, and what was last heard of it."""
+
+    def __init__(self, model: str, version: int | None, timeout_seconds: float) -> None:
+        self._model, self._version, self._seconds = model, version, timeout_seconds
+        self._deadline = time.monotonic() + timeout_seconds
+        self._found = ""
+
+    def question(self) -> Call[list[VersionStatus]]:
+        left = max(self._deadline - time.monotonic(), POLL_SECONDS)
+        return calls.status(self._model, version=self._version, timeout_seconds=left)
+
+    def ready(self, statuses: list[VersionStatus]) -> VersionStatus | None:
+        self._found = ", ".join(f"version {s.version} {s.state} {s.error}".rstrip() for s in statuses)
+        return next((status for status in statuses if status.state == "AVAILABLE"), None)
+
+    def not_yet(self, error: Exception) -> None:
+        if self._version is None and isinstance(error, NotFoundError):
+            raise error
+        if not (self._found and isinstance(error, DeadlineExceededError)):  # time out says the least
+            self._found = str(error)
+
+    def check_time(self) -> None:
+        if time.monotonic() + POLL_SECONDS > self._deadline:
+            raise DeadlineExceededError(
+                f"{self._model} is not ready after {self._seconds:g} seconds: {self._found}"
             )
-        except grpc.RpcError as error:
-            raise error_of_status(error.code().name, f"{self.address}: {error.details()}") from error
-        except ValueError as error:
-            raise UsageError(f"the call cannot be made: {error}") from error
-
-
-def _service_config(max_attempts: int, first_backoff_seconds: float) -> str:
-    """Return gRPC's own retry policy as it wants it: one attempt is the absence of a policy."""
-    config: dict[str, Any] = {"name": [{}]}
-    if max_attempts > 1:
-        config["retryPolicy"] = {
-            "maxAttempts": max_attempts,
-            "initialBackoff": f"{first_backoff_seconds:.3f}s",
-            "maxBackoff": f"{max(10 * first_backoff_seconds, 1.0):.3f}s",
-            "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
-        }
-    return json.dumps({"methodConfig": [config]})
-
-
-def _model_spec(model: str, version: int | None, signature: str = "") -> model_pb2.ModelSpec:
-    spec = model_pb2.ModelSpec(name=model, signature_name=signature)
-    if version is not None:
-        if not 0 < version <= MAX_VERSION:
-            raise UsageError(f"a version is a whole number from 1; received {version}")
-        spec.version.value = version
-    return spec
-
-
-def _as_array(value: ArrayLike) -> np.ndarray:
-    array = np.asarray(value)
-    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray):
-        return np.asarray(value, dtype=object)  # NumPy's own strings lose zero bytes at the end
-    return array
-
-
-def _specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:
-    return {name: TensorSpec.of(info.dtype, info.tensor_shape) for name, info in sorted(infos.items())}
