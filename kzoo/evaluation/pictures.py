@@ -217,10 +217,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             rows = list(csv.DictReader(file))
         if not rows or "epoch" not in rows[0]:
             raise ValueError("expected a heading with 'epoch' and a row an epoch")
-        # A loss term that a stage does not have is an empty cell.
-        return {name: np.array([float("nan" if row[name] == "" else row[name]) for row in rows]) for name in rows[0]}
+        return {name: np.array([_number(row[name]) for row in rows]) for name in rows[0]}
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
+
+
+def _number(cell: str) -> float:
+    """Return NaN for an empty cell: a loss term that a stage of the training does not have."""
+    return float("nan" if cell == "" else cell)
 
 
 def _over(folders: Sequence[Path]) -> str:
