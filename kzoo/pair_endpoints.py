@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import keras
 import tensorflow as tf
 
 from kzoo.data.encoders import encoder_graph, find_encoder
@@ -96,6 +97,29 @@ def pair_signatures(
         "score": scored,
         "serving_default": scored,
     }
+
+
+def cosine_signatures(
+    model: keras.Model, image_encoder: str | None, text_encoder: str | None
+) -> dict[str, Signature]:
+    """Return the endpoints of a network with the outputs "image_embedding" and "text_embedding", of length 1.
+
+    The one space is "embedding"; similarity is the cosine.
+    """
+    image = keras.Model(model.input["image"], model.output["image_embedding"], name="embed_image")
+    text = keras.Model(model.input["text"], model.output["text_embedding"], name="embed_text")
+
+    def score(images: Vectors, texts: Vectors) -> Vectors:
+        return {"similarity": tf.matmul(images["embedding"], texts["embedding"], transpose_b=True)}
+
+    return pair_signatures(
+        dimensions={name: tensor.shape[-1] for name, tensor in model.input.items()},
+        embed_image=lambda features: {"embedding": image(features, training=False)},
+        embed_text=lambda features: {"embedding": text(features, training=False)},
+        score=score,
+        image_encoder=image_encoder,
+        text_encoder=text_encoder,
+    )
 
 
 class _Encoders:

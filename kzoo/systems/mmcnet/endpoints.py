@@ -10,7 +10,7 @@ import tensorflow as tf
 from kzoo.data.encoders import encoder_graph, find_encoder
 from kzoo.data.endpoints import IMAGE_BYTES, class_answers
 from kzoo.errors import UsageError
-from kzoo.pair_endpoints import TEXT, Vectors, checked_features, pair_signatures
+from kzoo.pair_endpoints import TEXT, checked_features, cosine_signatures
 from kzoo.system import Signature, System
 
 
@@ -23,8 +23,7 @@ def signatures(
 ) -> dict[str, Signature]:
     """Return the endpoints of a network of this room.
 
-    - With embeddings, those of `kzoo.pair_endpoints.pair_signatures`; the one space is "embedding", of length
-      1, and similarity is the cosine.
+    - With embeddings, those of `kzoo.pair_endpoints.cosine_signatures`.
     - With logits, `classify`: image_bytes and text string, (N,) each, pair by pair, to probabilities, classes
       and scores as `kzoo.data.endpoints.class_answers` gives them; without text where the network sees the
       image alone. `classify_tensor`: the same of features. Without embeddings one of them is
@@ -35,31 +34,12 @@ def signatures(
     """
     found: dict[str, Signature] = {}
     if "image_embedding" in model.output:
-        found |= _matching(model, image_encoder, text_encoder)
+        found |= cosine_signatures(model, image_encoder, text_encoder)
     if "logits" in model.output:
         classifying = _classification(model, classes, image_encoder, text_encoder)
         default = classifying.get("classify", classifying["classify_tensor"])
         found = {"serving_default": default, **classifying, **found}
     return found
-
-
-def _matching(
-    model: keras.Model, image_encoder: str | None, text_encoder: str | None
-) -> dict[str, Signature]:
-    image = keras.Model(model.input["image"], model.output["image_embedding"], name="embed_image")
-    text = keras.Model(model.input["text"], model.output["text_embedding"], name="embed_text")
-
-    def score(images: Vectors, texts: Vectors) -> Vectors:
-        return {"similarity": tf.matmul(images["embedding"], texts["embedding"], transpose_b=True)}
-
-    return pair_signatures(
-        dimensions={name: tensor.shape[-1] for name, tensor in model.input.items()},
-        embed_image=lambda features: {"embedding": image(features, training=False)},
-        embed_text=lambda features: {"embedding": text(features, training=False)},
-        score=score,
-        image_encoder=image_encoder,
-        text_encoder=text_encoder,
-    )
 
 
 def _classification(
