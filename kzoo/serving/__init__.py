@@ -9,16 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kzoo.serving.client import Classification, Client, ModelMetadata
+    from kzoo.serving.client import AsyncClient, Classification, Client, ClientTls, ModelMetadata
     from kzoo.serving.config import ServerConfig
     from kzoo.serving.errors import CallError
     from kzoo.serving.server import RunningServer, run, serve
     from kzoo.serving.status import VersionStatus
 
 _MODULE_OF = {
+    "AsyncClient": "client",
     "CallError": "errors",
     "Classification": "client",
     "Client": "client",
+    "ClientTls": "client",
     "ModelMetadata": "client",
     "RunningServer": "server",
     "ServerConfig": "config",
@@ -28,9 +30,11 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "AsyncClient",
     "CallError",
     "Classification",
     "Client",
+    "ClientTls",
     "ModelMetadata",
     "RunningServer",
     "ServerConfig",

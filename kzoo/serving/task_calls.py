@@ -179,6 +179,7 @@ def search(
     model: str,
     image: Image,
     *,
+    k: int = 10,
     open_image: Callable[[object], bytes] = image_at,
     version: int | None = None,
     timeout_seconds: float | None = None,
@@ -186,6 +187,7 @@ def search(
     """Return what the model's gallery has nearest to an image.
 
     Args:
+        k: how many.
         open_image: from a neighbour's metadata to its encoded image, for the picture.
     """
     encoded = encode_images([image])
@@ -197,7 +199,8 @@ def search(
 
     return predict(
         model,
-        {IMAGE_INPUT: encoded},
+        {IMAGE_INPUT: encoded, "k": np.array(k, np.int32)},
+        signature="search",
         version=version,
         outputs=("ids", "scores", "metadata"),
         timeout_seconds=timeout_seconds,
