@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from kzoo.data.encoders import encoder_graph, find_encoder
+from kzoo.data.encoders import encoder_graph, find_encoder, runs_in_graph
 from kzoo.data.endpoints import IMAGE_BYTES
 from kzoo.system import Signature
 
@@ -50,7 +50,7 @@ def pair_signatures(
     - `score`: image_bytes (N,) and text (M,) to similarity float32 (N, M); also `serving_default`.
     - `embed_image_tensor`, `embed_text_tensor`, `score_tensor`: the same of image_features float32 (N, I) and
       text_features float32 (N, T); these alone, `score_tensor` as `serving_default`, for features of unknown
-      origin.
+      origin, or of a text encoder that does not run in a graph.
 
     Args:
         dimensions: of the features, "image" and "text".
@@ -75,7 +75,7 @@ def pair_signatures(
         "embed_text_tensor": Signature(embed_text_tensor, (of_text,)),
         "score_tensor": Signature(score_tensor, (of_image, of_text)),
     }
-    if image_encoder is None or text_encoder is None:
+    if image_encoder is None or text_encoder is None or not runs_in_graph(text_encoder):
         return {**found, "serving_default": found["score_tensor"]}
     encoders = _Encoders(image_encoder, text_encoder)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kzoo.data.builders.captioned_files import CAPTIONED_FILES
 from kzoo.data.builders.emoji_manifest import (
     SPLITS,
     Emoji,
@@ -26,12 +27,12 @@ EMOJI_PIXELS = 256
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """One image with its texts and its class."""
+    """One image with its texts and its classes: none, one, or in multi-label data any number."""
 
     id: str
     image_bytes: Callable[[], bytes]
     captions: tuple[str, ...]
-    label: int | None
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class CaptionedSource:
         fingerprint: SHA-256 that changes whenever the examples do, in hexadecimal.
         licence, source: one line each.
         images: split to its images.
+        multi_label: whether an image may have any number of classes.
     """
 
     name: str
@@ -54,6 +56,7 @@ class CaptionedSource:
     licence: str
     source: str
     images: Callable[[str], list[CaptionedImage]]
+    multi_label: bool = False
 
 
 def open_captions(name: str) -> CaptionedSource:
@@ -99,7 +102,7 @@ def _emoji_captions(name: str) -> CaptionedSource:
                 id=emoji.code,
                 image_bytes=lambda emoji=emoji: _png(emoji, folder),  # type: ignore[misc]
                 captions=captions_of(emoji, short_names[emoji.code]),
-                label=classes.index(emoji.subcategory if by_subcategory else emoji.category),
+                labels=(classes.index(emoji.subcategory if by_subcategory else emoji.category),),
             )
             for emoji in manifest.of_split(split)
         ]
@@ -133,7 +136,31 @@ def _short_names() -> dict[str, list[str]]:
     return {one["unified"]: one["short_names"] for one in json.loads(path.read_text(encoding="utf-8"))}
 
 
+def _captioned_files(name: str) -> CaptionedSource:
+    files = CAPTIONED_FILES[name]
+    classes, splits = files.open()
+    rows = {
+        split: [(one.id, one.image.stat().st_size, one.captions, one.labels) for one in entries]
+        for split, entries in splits.items()
+    }
+    return CaptionedSource(
+        name=name,
+        classes=classes,
+        splits={
+            split: Split(split, sum(len(one.captions) for one in found)) for split, found in splits.items()
+        },
+        fingerprint=hashlib.sha256(json.dumps([classes, rows]).encode()).hexdigest(),
+        licence=files.licence,
+        source=files.source,
+        images=lambda split: [
+            CaptionedImage(one.id, one.image.read_bytes, one.captions, one.labels) for one in splits[split]
+        ],
+        multi_label=files.multi_label,
+    )
+
+
 CAPTIONED: Mapping[str, Callable[[str], CaptionedSource]] = {
     "house/emoji_captions": _emoji_captions,
     "house/emoji_captions:subcategories": _emoji_captions,
+    **dict.fromkeys(CAPTIONED_FILES, _captioned_files),
 }

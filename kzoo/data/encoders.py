@@ -124,6 +124,11 @@ def family_of(encoder: Encoder) -> str:
     return encoder.name.partition(":")[0]
 
 
+def runs_in_graph(name: str) -> bool:
+    """Tell whether an exported graph can hold the encoder called `name`."""
+    return name.partition(":")[0] not in IN_PYTHON
+
+
 def encoder_graph(encoder: Encoder, fitted: Path | None = None) -> EncoderGraph:
     """Return an encoder with its weights.
 
@@ -205,8 +210,6 @@ def _in_python(encode: Callable[[Sequence[str]], np.ndarray]) -> EncoderGraph:
     import tensorflow as tf
 
     def features(text: tf.Tensor) -> tf.Tensor:
-        if not tf.executing_eagerly():
-            raise UsageError("this text encoder does not run in a TensorFlow graph; export features instead")
         return tf.constant(encode([one.decode("utf-8") for one in text.numpy()]), tf.float32)
 
     return EncoderGraph(features, ())

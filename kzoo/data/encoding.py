@@ -174,7 +174,7 @@ def _examples(images: Sequence[CaptionedImage], image: EncoderGraph, text: Encod
                     feature={
                         "image_id": _bytes([one.id]),
                         "captions": _bytes(one.captions),
-                        "label": _integers([] if one.label is None else [one.label]),
+                        "label": _integers(one.labels),
                         "image_features": _floats(features),
                         "text_features": _floats(text_features.ravel()),
                     }

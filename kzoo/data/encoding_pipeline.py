@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
+import apache_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from kzoo.data.encoding import (
@@ -22,11 +22,14 @@ from kzoo.data.encoding import (
 from kzoo.data.progress import progress_bar
 from kzoo.errors import DataError
 
+beam: Any = apache_beam
+"""Beam comes without types."""
+
 IN_THIS_PROCESS = ("--runner=FnApiRunner", "--direct_num_workers=1")
 _LOOK_SECONDS = 0.5
 
 
-class EncodeShards(beam.DoFn):
+class EncodeShards(apache_beam.DoFn):
     """Writes the features of shards; each worker opens data and encoders by name, once."""
 
     def __init__(self, encoding: Encoding) -> None:
@@ -96,7 +99,7 @@ class _Running(threading.Thread):
         """Run the pipeline to its end."""
         try:
             with beam.Pipeline(options=self.options) as pipeline:
-                shards: Any = pipeline | "shards" >> beam.Create(self.todo, reshuffle=False)
+                shards = pipeline | "shards" >> beam.Create(self.todo, reshuffle=False)
                 _ = shards | "features" >> beam.ParDo(EncodeShards(self.encoding))
         except Exception as error:  # noqa: BLE001, handed to the thread that waits, whatever the runner raises
             self.error = error

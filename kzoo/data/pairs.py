@@ -76,8 +76,8 @@ class PairSource:
 
         Returns:
             image float32 (N, K); text float32 (M, L); image_index int64 (M,), the image of each caption,
-            those of an image one after the other; label int64 (N,) where the data have classes; image_id str
-            (N,); caption str (M,).
+            those of an image one after the other; label, where there are classes, int64 (N,), or
+            in multi-label data float32 (N, C) of 0 and 1; image_id str (N,); caption str (M,).
 
         Raises:
             UnknownNameError: if the source has no such split.
@@ -89,7 +89,7 @@ class PairSource:
         encoding = self.encoding
         files = [encoding.folder / shard.file for shard in encoding.shards() if shard.split == split]
         rows = [row for file in files for row in _read(file, encoding)]
-        found = _joined(rows, has_labels=bool(self.classes))
+        found = _joined(rows, len(self.classes), multi_label=encoding.source.multi_label)
         expected = self.splits[split].examples
         if len(found["caption"]) != expected:
             raise DataError(
@@ -166,7 +166,7 @@ def _require(
         raise DataError(f"{file}: the features of {image_id} are not finite")
 
 
-def _joined(rows: list[dict[str, Any]], *, has_labels: bool) -> dict[str, np.ndarray]:
+def _joined(rows: list[dict[str, Any]], classes: int, *, multi_label: bool) -> dict[str, np.ndarray]:
     import numpy as np
 
     counts = [len(row["captions"]) for row in rows]
@@ -177,6 +177,10 @@ def _joined(rows: list[dict[str, Any]], *, has_labels: bool) -> dict[str, np.nda
         "image_id": np.array([row["image_id"] for row in rows]),
         "caption": np.array([caption for row in rows for caption in row["captions"]]),
     }
-    if has_labels:
+    if multi_label:
+        found["label"] = np.zeros((len(rows), classes), np.float32)
+        for number, row in enumerate(rows):
+            found["label"][number, row["label"]] = 1
+    elif classes:
         found["label"] = np.array([row["label"][0] for row in rows], np.int64)
     return found

@@ -232,7 +232,7 @@ def _files(folder: Path) -> Iterator[CaptionedImage]:
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         if path.suffix.lower() in SUFFIXES:
             name = path.relative_to(folder).as_posix()
-            yield CaptionedImage(id=name, image_bytes=path.read_bytes, captions=(), label=None)
+            yield CaptionedImage(id=name, image_bytes=path.read_bytes, captions=(), labels=())
 
 
 def _read(path: Path) -> bytes:
