@@ -108,7 +108,8 @@ async def stream_async(
     async def ask(path: Path) -> FileAnswer[Answer]:
         try:
             call = await asyncio.to_thread(describe, path)
-            return FileAnswer(path, await client.send(call))
+            answer: Answer = await client.send(call)
+            return FileAnswer(path, answer)
         except KzooError as error:
             return FileAnswer(path, error=error)
 
