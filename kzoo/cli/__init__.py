@@ -26,6 +26,7 @@ VERBS = (
     "export",
     "serve",
     "query",
+    "loadtest",
     "index",
     "search",
 )
