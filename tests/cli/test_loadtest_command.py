@@ -1,4 +1,4 @@
-"""`kzoo loadtest` as a person runs it, against a server in a process of its own."""
+"""`kzoo loadtest` as a person runs it, against a real server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pytest
 import tensorflow as tf
 from test_command import kzoo
 
@@ -22,6 +23,7 @@ class Brightness(tf.Module):
         return {"mean": tf.reduce_mean(tf.cast(tf.io.decode_png(image_bytes[0]), tf.float32))}
 
 
+@pytest.mark.slow
 def test_loadtest_prints_figures_and_writes_its_files(tmp_path: Path) -> None:
     model = Brightness()
     with folder_written_aside(tmp_path / "models" / "brightness" / "1") as aside:

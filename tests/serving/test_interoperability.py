@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from serving_helpers import ServerProcess, png
 
 from kzoo.serving import Client
@@ -34,6 +35,7 @@ print(json.dumps({"probabilities": values.tolist(), "kzoo": kzoo}))
 """
 
 
+@pytest.mark.slow
 def test_the_official_stubs_alone_get_right_answers(
     client: Client, server: ServerProcess, in_process: dict[int, Any], tmp_path: Path
 ) -> None:
