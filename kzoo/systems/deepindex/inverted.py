@@ -72,13 +72,31 @@ class InvertedIndex:
         """
         if words.ndim != 4 or words.shape[2] != len(self._sizes):
             raise UsageError(f"expected words (Q, P, {len(self._sizes)}, A); received {words.shape}")
-        keys = _keys(_combinations(words), self._sizes).reshape(len(words), -1)
-        places = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
-        queries, columns = np.nonzero(self._keys[places] == keys)
-        entries = places[queries, columns]
-        weights = np.square(len(self) / np.diff(self._postings.indptr)[entries])
+        places, known = self._find(_combinations(words).reshape(len(words), -1, len(self._sizes)))
+        queries, _ = np.nonzero(known)
+        entries = places[known]
+        weights = self._weights(entries)
         asked = sparse.csr_array((weights, (queries, entries)), shape=(len(words), len(self._keys)))
         return (asked @ self._postings).toarray()
+
+    def weights_of(self, words: Words) -> npt.NDArray[np.float64]:
+        """Return idf^2 of the entry of each (...,) of words int64 (..., F); 0 where no image has them.
+
+        Raises:
+            UsageError: if a word is not in its codebook.
+        """
+        entries, known = self._find(words)
+        return np.where(known, self._weights(entries), 0.0)
+
+    def _find(self, words: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Return the entry of each (...,) of words (..., F), and whether there is one."""
+        keys = _keys(words, self._sizes)
+        entries = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
+        return entries, self._keys[entries] == keys
+
+    def _weights(self, entries: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        images = self._postings.indptr[entries + 1] - self._postings.indptr[entries]
+        return np.square(len(self) / images)
 
 
 def _combinations(words: Words) -> Words:
