@@ -2,6 +2,7 @@
 
 from kzoo.layers.compact_bilinear import BilinearPooling, CompactBilinearPooling, SignedSquareRoot
 from kzoo.layers.fusion import ConvolutionFusion, LocallyConnectedFusion, SumFusion
+from kzoo.layers.local_response_normalization import LocalResponseNormalization
 from kzoo.layers.normalization import global_contrast_normalize
 from kzoo.layers.recurrent_residual_fusion import RecurrentResidualFusion
 from kzoo.layers.scale_and_shift import ScaleAndShift
@@ -10,6 +11,7 @@ __all__ = [
     "BilinearPooling",
     "CompactBilinearPooling",
     "ConvolutionFusion",
+    "LocalResponseNormalization",
     "LocallyConnectedFusion",
     "RecurrentResidualFusion",
     "ScaleAndShift",
