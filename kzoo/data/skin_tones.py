@@ -122,7 +122,7 @@ def grouped_drawings() -> tuple[Drawing, ...]:
 
 @cache
 def distractor_drawings() -> tuple[Drawing, ...]:
-    """Return OpenMoji's drawings without a skin tone that are of no group, in the order of their names.
+    """Return OpenMoji's drawings without a skin tone that are of no group, as they are and rotated.
 
     Raises:
         DataError: if a package is not installed.
@@ -130,7 +130,9 @@ def distractor_drawings() -> tuple[Drawing, ...]:
     grouped = {one.file for one in grouped_drawings()}
     names = sorted(path.stem for path in openmoji_folder().glob("*.svg"))
     plain = [name for name in names if not set(name.split("-")) & set(TONES.values()) and name not in grouped]
-    return tuple(Drawing(f"{name}/distractor", -1, DEFAULT, name) for name in plain)
+    return tuple(
+        Drawing(f"{name}/{variant}", -1, variant, name) for name in plain for variant in (DEFAULT, "rotated")
+    )
 
 
 def draw(drawing: Drawing, pixels: int) -> np.ndarray:

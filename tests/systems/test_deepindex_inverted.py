@@ -78,6 +78,17 @@ def test_votes_of_one_feature() -> None:
     np.testing.assert_allclose(index.votes(query), [[2 * 1.5**2, 1.5**2 + 9, 0]])
 
 
+def test_votes_by_the_logarithm() -> None:
+    index = InvertedIndex.build(WORDS, (4,), "log")
+    np.testing.assert_allclose(index.idf(), np.log([3 / 2, 3, 3]))
+    query = np.array([[[[0]], [[1]]]])
+    rare, common = np.log(3) ** 2, np.log(1.5) ** 2
+    np.testing.assert_allclose(index.votes(query), [[2 * common, common + rare, 0]])
+    np.testing.assert_allclose(index.weights_of(np.array([[0], [1], [3]])), [common, rare, 0])
+    with pytest.raises(UsageError, match="idf is 'tf'"):
+        InvertedIndex.build(WORDS, (4,), "tf")
+
+
 def test_multiple_assignment_looks_into_every_word_once() -> None:
     index = InvertedIndex.build(WORDS, (4,))
     query = np.array([[[[0, 2]], [[3, 1]]]])

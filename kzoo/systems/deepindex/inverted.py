@@ -2,14 +2,14 @@
 
 An entry is a word of each feature; it lists the images with a patch of exactly these words. Two patches match
 if their words are the same, and a match weighs idf^2 with idf = N / n, N the number of images and n of those
-in the entry (equations 4.2 and 4.3). With multiple assignment a query's patch stands for several words of
-each feature, and looks into every combination of them once.
+in the entry (equations 4.2 and 4.3); the usual idf, log(N / n), is there as well. With multiple assignment a
+query's patch stands for several words of each feature, and looks into every combination of them once.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,26 +18,36 @@ from scipy import sparse
 from kzoo.errors import UsageError
 from kzoo.systems.deepindex.codebook import Words
 
+InverseFrequency = Literal["ratio", "log"]
+INVERSE_FREQUENCIES: tuple[InverseFrequency, ...] = ("ratio", "log")
+
 
 class InvertedIndex:
     """Entries and the images in them, as a sparse matrix (entries, images) of counts of patches."""
 
-    def __init__(self, sizes: tuple[int, ...], keys: npt.NDArray[np.int64], postings: Any) -> None:
+    def __init__(
+        self, sizes: tuple[int, ...], keys: npt.NDArray[np.int64], postings: Any, idf: InverseFrequency
+    ) -> None:
         self._sizes = sizes
         self._keys = keys
         self._postings = postings
+        self._idf = idf
 
     @classmethod
-    def build(cls, words: Words, sizes: tuple[int, ...]) -> InvertedIndex:
+    def build(cls, words: Words, sizes: tuple[int, ...], idf: InverseFrequency = "ratio") -> InvertedIndex:
         """Make the index of images.
 
         Args:
             words: int64 (N, P, F), of each image, patch and feature.
             sizes: words in the codebook of each of the F features.
+            idf: "ratio" for N / n, as the thesis prints it; "log" for log(N / n).
 
         Raises:
-            UsageError: if a word is not in its codebook, there is no image, or shapes do not fit.
+            UsageError: if a word is not in its codebook, there is no image, shapes do not fit, or idf is
+                neither.
         """
+        if idf not in INVERSE_FREQUENCIES:
+            raise UsageError(f"idf is {idf!r}; expected one of {INVERSE_FREQUENCIES}")
         if words.ndim != 3 or words.shape[2] != len(sizes) or not words.size:
             raise UsageError(f"expected words (N, P, {len(sizes)}), N at least 1; received {words.shape}")
         keys, entries = np.unique(_keys(words, sizes), return_inverse=True)
@@ -45,7 +55,7 @@ class InvertedIndex:
         counts = np.ones(images.size, np.uint16)
         postings = sparse.csr_array((counts, (entries.ravel(), images)), shape=(len(keys), len(words)))
         postings.sum_duplicates()
-        return cls(sizes, keys, postings)
+        return cls(sizes, keys, postings, idf)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -58,8 +68,9 @@ class InvertedIndex:
         return sum(part.nbytes for part in parts)
 
     def idf(self) -> npt.NDArray[np.float64]:
-        """Return N / n of each entry, float64 (E,)."""
-        return len(self) / np.diff(self._postings.indptr)
+        """Return N / n, or its logarithm, of each entry, float64 (E,)."""
+        ratio = len(self) / np.diff(self._postings.indptr)
+        return np.log(ratio) if self._idf == "log" else ratio
 
     def votes(self, words: Words) -> npt.NDArray[np.float64]:
         """Return the sum over matching patches of idf^2, float64 (Q, N), of queries to images.
@@ -95,8 +106,7 @@ class InvertedIndex:
         return entries, self._keys[entries] == keys
 
     def _weights(self, entries: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        images = self._postings.indptr[entries + 1] - self._postings.indptr[entries]
-        return np.square(len(self) / images)
+        return np.square(self.idf())[entries]
 
 
 def _combinations(words: Words) -> Words:

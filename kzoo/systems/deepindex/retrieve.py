@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kzoo.errors import UsageError
 from kzoo.systems.deepindex.codebook import Codebook
+from kzoo.systems.deepindex.inverted import InverseFrequency
 from kzoo.systems.deepindex.signature import Signatures, SignatureType
 from kzoo.systems.deepindex.voting import (
     NeighbourVoting,
@@ -45,6 +46,7 @@ class DeepIndex:
         codebooks: Mapping[str, Codebook],
         *,
         method: Method = "words",
+        idf: InverseFrequency = "ratio",
         signature_type: SignatureType | None = "float32",
         model_version: str = "0",
     ) -> DeepIndex:
@@ -55,6 +57,8 @@ class DeepIndex:
             codebooks: of each feature.
             method: "reference", the thesis's inverted index in NumPy; "words", the same with words found by
                 ScaNN; "neighbours", votes of the nearest patches.
+            idf: "ratio" for N / n, as the thesis prints it; "log" for log(N / n), which multiple assignment
+                needs: with the ratio one rare word that is not the nearest outweighs all others.
             signature_type: number format of the signatures; None for an index without.
             model_version: of the features.
 
@@ -71,9 +75,9 @@ class DeepIndex:
             }
         voting: Voting
         if method == "neighbours":
-            voting = NeighbourVoting.build(patches, vocabularies, model_version=model_version)
+            voting = NeighbourVoting.build(patches, vocabularies, model_version=model_version, idf=idf)
         else:
-            voting = WordVoting.build(patches, vocabularies)
+            voting = WordVoting.build(patches, vocabularies, idf)
         signatures = (
             {}
             if signature_type is None

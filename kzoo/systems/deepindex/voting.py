@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kzoo.errors import UsageError
 from kzoo.retrieval import Index, Plan, VectorIndex
 from kzoo.systems.deepindex.codebook import Codebook, Words
-from kzoo.systems.deepindex.inverted import InvertedIndex
+from kzoo.systems.deepindex.inverted import InverseFrequency, InvertedIndex
 from kzoo.systems.deepindex.vectors import Floats
 
 Patches = Mapping[str, Floats]
@@ -83,7 +83,9 @@ class WordVoting:
     index: InvertedIndex
 
     @classmethod
-    def build(cls, patches: Patches, vocabularies: Mapping[str, Vocabulary]) -> WordVoting:
+    def build(
+        cls, patches: Patches, vocabularies: Mapping[str, Vocabulary], idf: InverseFrequency = "ratio"
+    ) -> WordVoting:
         """Index the images of `patches` by the features of `vocabularies`, in their order.
 
         Raises:
@@ -91,7 +93,7 @@ class WordVoting:
         """
         words = words_of(patches, vocabularies, 1)[..., 0]
         sizes = tuple(len(vocabulary) for vocabulary in vocabularies.values())
-        return cls(vocabularies, InvertedIndex.build(words, sizes))
+        return cls(vocabularies, InvertedIndex.build(words, sizes, idf))
 
     def votes(self, patches: Patches, assignments: int) -> Votes:
         """Return the sum of idf^2 over shared words, a patch of a query standing for `assignments` words."""
@@ -125,6 +127,7 @@ class NeighbourVoting:
         model_version: str,
         plan: Plan | None = None,
         neighbours: int = MOST_NEIGHBOURS,
+        idf: InverseFrequency = "ratio",
     ) -> NeighbourVoting:
         """Put the patches into ScaNN indexes, one a feature; words serve for idf alone.
 
@@ -134,13 +137,14 @@ class NeighbourVoting:
             model_version: of the features, for the indexes' manifests.
             plan: as `Index.build`.
             neighbours: patches looked at for each patch of a query.
+            idf: as `InvertedIndex.build`.
 
         Raises:
             UsageError: if a feature is missing, there is no image, or the plan does not fit.
         """
         words = words_of(patches, vocabularies, 1)[..., 0]
         sizes = tuple(len(vocabulary) for vocabulary in vocabularies.values())
-        weights = InvertedIndex.build(words, sizes).weights_of(words).ravel()
+        weights = InvertedIndex.build(words, sizes, idf).weights_of(words).ravel()
         ids = [str(number) for number in range(weights.size)]
         indexes: dict[str, VectorIndex] = {
             name: Index.build(
