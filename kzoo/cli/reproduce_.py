@@ -9,6 +9,7 @@ import typer
 
 from kzoo.cli import options
 from kzoo.cli.quiet import import_tensorflow
+from kzoo.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,6 +35,13 @@ def reproduce(
     Example: kzoo reproduce table-2.2 --data house/emoji --seeds 5 --jobs 2
     """
     import_tensorflow()
+    if table.removeprefix("table-").startswith("4"):
+        if rows or set_ or jobs > 1:
+            raise UsageError("the tables of chapter 4 train nothing: they have no --rows, --set and --jobs")
+        from kzoo.evaluation.deepindex_tables import reproduce as reproduce_retrieval
+
+        typer.echo(reproduce_retrieval(table, data, seeds=seeds, results_folder=results))
+        return
     from kzoo.evaluation.reproduce import reproduce as reproduce_table
 
     reproduce_table(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from kzoo.data import skin_tones
 from kzoo.data.progress import progress_bar
+from kzoo.errors import UnknownNameError, UsageError
 from kzoo.files import write_atomic
 from kzoo.metrics.retrieval import holidays_map, n_s_score
 from kzoo.systems.deepindex.codebook import Codebook
@@ -28,6 +29,8 @@ from kzoo.systems.deepindex.retrieve import METHODS, DeepIndex, Method
 from kzoo.systems.deepindex.vectors import Floats, PrincipalComponents, unit_length
 
 DATA = "house/skin_tones"
+WHOLE = "4"
+TABLES = (WHOLE, "4.1", "4.2")
 DRAWN_AT = 192
 ENCODERS: Mapping[str, PatchEncoder] = {
     "lite0": PatchEncoder("efficientnet_lite0", ("block_10_project_norm", "features"), 64),
@@ -123,30 +126,53 @@ class Split:
         )
 
 
-def run(results_folder: Path = Path("results"), *, seeds: int = 3, words: int = WORDS) -> tuple[Result, ...]:
-    """Measure every setting and write results/table-4-house-skin_tones.csv and .md.
+def run(
+    results_folder: Path = Path("results"), *, table: str = "4", seeds: int = 3, words: int = WORDS
+) -> tuple[Result, ...]:
+    """Measure every setting of a table and write results/table-TABLE-house-skin_tones.csv and .md.
 
-    Features are computed where the cache has none; that takes an hour on a core.
+    Features are computed where the cache has none; that takes about half an hour on a core.
 
     Args:
         results_folder: where the two files go.
+        table: "4.1", "4.2", or "4" for both and for the comparison of ways to vote.
         seeds: splits, with the seeds 0 to seeds - 1.
         words: of each codebook.
 
     Raises:
+        UnknownNameError: for another table.
         DataError: if a package that brings drawings or weights is not installed.
     """
+    if table not in TABLES:
+        raise UnknownNameError("table", f"table-{table}", [f"table-{one}" for one in TABLES])
+    cells = [(title, cell) for title, cell in planned() if table == WHOLE or title.startswith(table)]
     features, groups = load_features()
-    cells = list(planned())
     found = []
     for seed in range(seeds):
         split = Split(features, groups, seed, words)
-        for table, cell in progress_bar(cells, f"split {seed}", total=len(cells)):
-            found.append(split.measure(table, cell))
-    stem = results_folder / "table-4-house-skin_tones"
-    write_atomic(stem.with_suffix(".csv"), as_csv(found))
-    write_atomic(stem.with_suffix(".md"), as_markdown(found))
+        for title, cell in progress_bar(cells, f"split {seed}", total=len(cells)):
+            found.append(split.measure(title, cell))
+    stem = results_folder / f"table-{table}-{DATA.replace('/', '-')}"
+    write_atomic(Path(f"{stem}.csv"), as_csv(found))
+    write_atomic(Path(f"{stem}.md"), as_markdown(found))
     return tuple(found)
+
+
+def reproduce(table: str, data: str, *, seeds: int, results_folder: Path) -> str:
+    """Measure a table of chapter 4 as `run` does, and return it as Markdown.
+
+    Args:
+        table: "table-4.1" or "4.1".
+        data: house/skin_tones.
+        seeds, results_folder: as `run`.
+
+    Raises:
+        UsageError: for other data.
+        UnknownNameError, DataError: as `run`.
+    """
+    if data != DATA:
+        raise UsageError(f"the tables of chapter 4 are measured on {DATA}; received {data!r}")
+    return as_markdown(run(results_folder, table=table.removeprefix("table-"), seeds=seeds))
 
 
 def load_features(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from kzoo.errors import UnknownNameError, UsageError
 from kzoo.evaluation import deepindex_tables as tables
 from kzoo.systems.deepindex.vectors import unit_length
 
@@ -45,6 +48,13 @@ def test_methods_agree_and_find_the_groups() -> None:
 def test_planned_settings_are_all_different() -> None:
     planned = list(tables.planned())
     assert len(set(planned)) == len(planned) == 80 + 20 + 20 + 12
+
+
+def test_tables_and_data_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown table 'table-4\.9'"):
+        tables.reproduce("table-4.9", "house/skin_tones", seeds=1, results_folder=tmp_path)
+    with pytest.raises(UsageError, match="measured on house/skin_tones; received 'cifar10'"):
+        tables.reproduce("4.1", "cifar10", seeds=1, results_folder=tmp_path)
 
 
 def test_what_is_written() -> None:
