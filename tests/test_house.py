@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -55,6 +56,11 @@ def test_source_file_is_short_and_names_no_machine(path: Path) -> None:
     assert len(text.splitlines()) < MOST_LINES
     strings = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
     assert [value for value in strings if isinstance(value, str) and MACHINE_PATH.search(value)] == []
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_package_that_kzoo_imports_is_declared() -> None:

@@ -100,7 +100,9 @@ def test_a_label_map_lies_over_the_picture_with_its_legend(page: Page, picture: 
     choose(page, "pictures", "segment")
     give(page, image_bytes=picture)
     gray = np.asarray(PIL.Image.open(picture).convert("L"))
-    items = page.locator("#answer .legend li").all_text_contents()
+    legend = page.locator("#answer .legend li")
+    expect(legend).to_have_count(len(SEGMENTS))
+    items = legend.all_text_contents()
     assert {item.split()[0] for item in items} == set(SEGMENTS)
     shares = {item.split()[0]: float(item.split()[1]) for item in items}
     assert shares["dark"] == pytest.approx(100 * np.mean(gray < 86), abs=2)
