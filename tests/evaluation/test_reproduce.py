@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -181,7 +182,7 @@ def test_what_is_trained_but_not_evaluated_is_evaluated(place: Path, small_folde
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: signal.Signals) -> None:
-    epochs = 60
+    epochs = 90
     overrides = (f"epochs={epochs}", *OVERRIDES[1:])
     call = (
         "from pathlib import Path; from kzoo.evaluation.reproduce import reproduce; "
@@ -193,8 +194,7 @@ def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: sign
         [sys.executable, "-c", call], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     wait_for(lambda: len(list((folder / "checkpoints").glob("step-*.npz"))) == 2)
-    process.send_signal(how)
-    process.wait()
+    end_by(process, how)
     wait_for(lambda: not processes_with(str(folder)))
     assert not (folder / "final.keras").exists()
     begun = (folder / "run.json").stat().st_mtime_ns
@@ -224,6 +224,14 @@ def test_names_of_data_as_parts_of_file_names() -> None:
     assert slug("house/emoji") == "house-emoji"
     assert slug("house/emoji:subcategories") == "house-emoji-subcategories"
     assert slug("/pictures/of/cats/") == "cats"
+
+
+def end_by(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Send the signal until the process ends: a KeyboardInterrupt that strikes a finaliser is lost."""
+    while process.poll() is None:
+        process.send_signal(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=2)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
