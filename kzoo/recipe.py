@@ -39,9 +39,18 @@ class Data(_Section):
 class Pipeline(_Section):
     """What happens to an image before the network sees it."""
 
-    normalization: Literal["global_contrast", "none"] = "global_contrast"
-    augmentation: Literal["none", "pad_crop_flip"] = "none"
+    normalization: Literal["global_contrast", "channel_means", "none"] = "global_contrast"
+    augmentation: Literal["none", "pad_crop_flip", "random_crop_flip"] = "none"
     padding: int = Field(default=4, ge=0, description="pixels on each side, for pad_crop_flip")
+    resize: int | None = Field(
+        default=None, ge=1, description="pixels a side that random_crop_flip cuts from; then it is needed"
+    )
+
+    @model_validator(mode="after")
+    def _resize_goes_with_random_crop_flip(self) -> Pipeline:
+        if (self.augmentation == "random_crop_flip") != (self.resize is not None):
+            raise ValueError("resize and augmentation: random_crop_flip go together")
+        return self
 
 
 class Optimizer(_Section):

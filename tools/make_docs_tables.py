@@ -53,7 +53,7 @@ def recipes(room: str) -> str:
     systems = _systems_of(room)
     models_of: dict[tuple[str, ...], list[str]] = {}
     for name in dict.fromkeys(name for system in systems for name in system.recipes):
-        for system in systems:
+        for system in (one for one in systems if name in one.recipes):
             models_of.setdefault((f"`{name}`", *_recipe_cells(system.recipes[name])), []).append(system.name)
     header = ("recipe", "data", "optimiser", "rate", "decay", "batch", "length", "augmentation", "models")
     return markdown_table(

@@ -7,20 +7,27 @@ a run that resumes at step s sees what an unbroken run would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.data_source import DataSource
+from kzoo.data.imagenet import RecordSource
+from kzoo.data.images import resize_image
+from kzoo.data.record_examples import Reader, RecordExamples
 from kzoo.errors import DataError, UsageError
-from kzoo.layers.normalization import global_contrast_normalize
+from kzoo.layers.normalization import global_contrast_normalize, subtract_channel_means
 
-NORMALIZATIONS = {
+NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {
     "global_contrast": global_contrast_normalize,
+    "channel_means": subtract_channel_means,
     "none": lambda images: tf.cast(images, "float32"),
 }
+
+AUGMENTATIONS = ("none", "pad_crop_flip", "random_crop_flip")
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,27 @@ class Examples:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.images.shape[1:3]
+
+    def reader(self, image_size: tuple[int, int]) -> Reader:
+        """Return the function (indices) -> (image uint8 (B, height, width, 3), label int64 (B,))."""
+        images, labels = tf.constant(self.images), tf.constant(self.labels)
+
+        def read(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return resize_image(tf.gather(images, indices), image_size), tf.gather(labels, indices)
+
+        return read
+
+
+def examples_of(source: DataSource, split: str, *, image_size: tuple[int, int]) -> Examples | RecordExamples:
+    """Return a split of a source: in memory, or read as it is needed where it is too large for that."""
+    if isinstance(source, RecordSource):
+        return source.examples(split, image_size=image_size)
+    return Examples.of(source.arrays(split, image_size=image_size))
+
 
 def normalize(images: Any, normalization: str) -> tf.Tensor:
     """Normalise a batch of images (N, H, W, 3), pixels 0 to 255, as a recipe names it; float32."""
@@ -60,13 +88,14 @@ def normalize(images: Any, normalization: str) -> tf.Tensor:
 
 
 def training_batches(
-    examples: Examples,
+    examples: Examples | RecordExamples,
     *,
     batch_size: int,
     seed: int,
     normalization: str,
     augmentation: str = "none",
     padding: int = 4,
+    resize: int | None = None,
     first_step: int = 0,
     deterministic: bool = True,
 ) -> tf.data.Dataset:
@@ -76,10 +105,13 @@ def training_batches(
         examples: what is drawn from.
         batch_size: over all replicas together.
         seed: of the order and of the augmentation.
-        normalization: "global_contrast" or "none".
+        normalization: one of NORMALIZATIONS.
         augmentation: "none", or "pad_crop_flip": pad with zeros (after normalisation), crop at random to
-            the old size, flip left-right in half of the cases; the starred columns of table 2.3.
+            the old size, flip left-right in half of the cases; the starred columns of table 2.3. Or
+            "random_crop_flip": scale to `resize` a side, crop at random to the network's size, flip
+            (section 2.4.2); images held in memory are scaled up for it.
         padding: pixels on each side, for "pad_crop_flip".
+        resize: pixels a side, for "random_crop_flip".
         first_step: the step to begin with.
         deterministic: keep the order whatever the timing of the parallel parts.
 
@@ -87,28 +119,45 @@ def training_batches(
         Batches of image float32 (batch_size, H, W, 3) and label int64 (batch_size,). Under
         tf.distribute each worker gets its part of every batch (AutoShardPolicy.DATA).
     """
-    images, labels = tf.constant(examples.images), tf.constant(examples.labels)
-    height, width = examples.images.shape[1:3]
+    size = examples.image_size
+    read_size = (resize, resize) if resize else size
+    read = examples.reader(read_size)
 
     def batch(positions: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = normalize(tf.gather(images, indices), normalization)
+        image, label = read(indices)
+        image = normalize(image, normalization)
         if augmentation == "pad_crop_flip":
-            image = pad_crop_flip(image, _draws(seed, positions, padding), padding)
-        return tf.ensure_shape(image, (None, height, width, 3)), tf.gather(labels, indices)
+            image = tf.pad(image, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+        if augmentation != "none":
+            image = crop_flip(image, _draws(seed, positions, image, size), size)
+        return tf.ensure_shape(image, (None, *size, 3)), label
 
     if normalization not in NORMALIZATIONS:
         raise UsageError(f"normalization must be one of {sorted(NORMALIZATIONS)}; received {normalization!r}")
-    if augmentation not in ("none", "pad_crop_flip"):
-        raise UsageError(f"augmentation must be 'none' or 'pad_crop_flip'; received {augmentation!r}")
+    if augmentation not in AUGMENTATIONS:
+        raise UsageError(f"augmentation must be one of {AUGMENTATIONS}; received {augmentation!r}")
+    if (augmentation == "random_crop_flip") != (resize is not None) or (resize and resize < max(size)):
+        raise UsageError(
+            f"random_crop_flip, and it alone, needs resize, at least {max(size)}; received {augmentation!r} "
+            f"with resize={resize}"
+        )
     stream = index_stream(len(examples), seed, first_step * batch_size).batch(batch_size, drop_remainder=True)
-    stream = stream.map(batch, num_parallel_calls=2, deterministic=deterministic)
+    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic)
     return stream.prefetch(tf.data.AUTOTUNE).with_options(dataset_options(deterministic))
 
 
-def evaluation_batches(examples: Examples, *, batch_size: int, normalization: str) -> tf.data.Dataset:
+def evaluation_batches(
+    examples: Examples | RecordExamples, *, batch_size: int, normalization: str
+) -> tf.data.Dataset:
     """Return the examples once, in order, as batches of (normalised image float32, label int64)."""
-    data = tf.data.Dataset.from_tensor_slices((examples.images, examples.labels)).batch(batch_size)
-    data = data.map(lambda image, label: (normalize(image, normalization), label))
+    read = examples.reader(examples.image_size)
+
+    def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, label = read(indices)
+        return normalize(image, normalization), label
+
+    data = tf.data.Dataset.range(len(examples)).batch(batch_size)
+    data = data.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     return data.prefetch(tf.data.AUTOTUNE).with_options(dataset_options(deterministic=True))
 
 
@@ -119,25 +168,24 @@ def indices_of_step(count: int, *, batch_size: int, seed: int, step: int) -> np.
     return indices.numpy()
 
 
-def pad_crop_flip(
-    images: tf.Tensor, draws: tuple[tf.Tensor, tf.Tensor, tf.Tensor], padding: int
+def crop_flip(
+    images: tf.Tensor, draws: tuple[tf.Tensor, tf.Tensor, tf.Tensor], size: tuple[int, int]
 ) -> tf.Tensor:
-    """Pad with zeros, cut a window of the old size, and flip where drawn.
+    """Cut a window out of each image, and flip it where drawn.
 
     Args:
         images: float (N, H, W, C).
-        draws: top and left int32 (N,) in 0..2 padding, flip bool (N,).
-        padding: pixels on each side.
+        draws: top int32 (N,) in 0..H - height, left int32 (N,) in 0..W - width, flip bool (N,).
+        size: (height, width) of the window.
 
     Returns:
-        (N, H, W, C), the dtype of `images`.
+        (N, height, width, C), the dtype of `images`.
     """
     top, left, flip = draws
-    height, width = images.shape[1], images.shape[2]
-    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    height, width = size
     rows = top[:, None] + tf.range(height)
     columns = left[:, None] + tf.where(flip[:, None], tf.range(width)[::-1], tf.range(width))
-    cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
+    cropped = tf.gather(images, rows, axis=1, batch_dims=1)
     return tf.transpose(
         tf.gather(tf.transpose(cropped, (0, 2, 1, 3)), columns, axis=1, batch_dims=1), (0, 2, 1, 3)
     )
@@ -156,14 +204,17 @@ def index_stream(count: int, seed: int, start: int) -> tf.data.Dataset:
     return passes.flat_map(one_pass).skip(start % count)
 
 
-def _draws(seed: int, positions: tf.Tensor, padding: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _draws(
+    seed: int, positions: tf.Tensor, images: tf.Tensor, size: tuple[int, int]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     def draw(position: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform(
             (3,), seed=tf.stack([tf.constant(seed, tf.int64), position]), minval=0, maxval=1
         )
 
     uniform = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
-    offsets = tf.cast(tf.floor(uniform[:, :2] * (2 * padding + 1)), tf.int32)
+    places = tf.constant([images.shape[1] - size[0] + 1, images.shape[2] - size[1] + 1], tf.float32)
+    offsets = tf.cast(tf.floor(uniform[:, :2] * places), tf.int32)
     return offsets[:, 0], offsets[:, 1], uniform[:, 2] < 0.5
 
 

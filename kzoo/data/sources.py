@@ -7,12 +7,13 @@ from typing import Any
 
 from kzoo.data.data_source import DataSource, Split
 from kzoo.data.house import HOUSE_PARTS
+from kzoo.data.imagenet import IMAGENET, open_imagenet
 from kzoo.data.tfds_source import CIFAR, open_cifar
 from kzoo.errors import DataError, UnknownNameError
 
 __all__ = ["NAMED_SOURCES", "DataSource", "Split", "describe_source", "open_source"]
 
-NAMED_SOURCES = (*HOUSE_PARTS, *CIFAR)
+NAMED_SOURCES = (*HOUSE_PARTS, *CIFAR, IMAGENET)
 
 
 def open_source(name: str, *, build: bool = True, image_size_hint: int | None = None) -> DataSource:
@@ -32,6 +33,8 @@ def open_source(name: str, *, build: bool = True, image_size_hint: int | None = 
         return HOUSE_PARTS[name].open(name, build=build, image_size_hint=image_size_hint)
     if name in CIFAR:
         return open_cifar(name, build=build)
+    if name == IMAGENET:
+        return open_imagenet(build=build)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         from kzoo.data.folder_source import open_folder

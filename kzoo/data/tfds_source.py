@@ -97,7 +97,7 @@ def _download(builder: tfds.core.DatasetBuilder, *, build: bool) -> None:
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
     ((url, archive),) = builder.url_infos.items()
-    placed = _manual_folder(builder) / archive.filename
+    placed = manual_folder(builder) / archive.filename
     absent = f"{builder.name} is not in {builder.data_dir}"
     by_hand = f"to place it by hand, download {url} (SHA-256 {archive.checksum}) to {placed}"
     if not build:
@@ -141,12 +141,13 @@ def prepare(builder: tfds.core.DatasetBuilder) -> None:
             return
         for left_by_killed_build in target.parent.glob(f"incomplete.*_{target.name}"):
             shutil.rmtree(left_by_killed_build)
-        config = tfds.download.DownloadConfig(try_download_gcs=False, manual_dir=_manual_folder(builder))
+        config = tfds.download.DownloadConfig(try_download_gcs=False, manual_dir=manual_folder(builder))
         with _tfds_output_on_stderr():
             builder.download_and_prepare(download_config=config)
 
 
-def _manual_folder(builder: tfds.core.DatasetBuilder) -> Path:
+def manual_folder(builder: tfds.core.DatasetBuilder) -> Path:
+    """Return where archives that were downloaded by hand are looked for."""
     return Path(builder.data_dir_root) / "downloads" / "manual"
 
 

@@ -116,11 +116,11 @@ def evaluate_run(
 
 
 def _measure_classifier(run: Run, source: DataSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
-    from kzoo.data.pipeline import Examples, evaluation_batches
+    from kzoo.data.pipeline import evaluation_batches, examples_of
     from kzoo.metrics.classification import confusion_matrix, labels_and_logits, measures
 
     model = run.model(which)
-    examples = Examples.of(source.arrays(split, image_size=tuple(model.input_shape[1:3])))
+    examples = examples_of(source, split, image_size=tuple(model.input_shape[1:3]))
     batches = evaluation_batches(
         examples,
         batch_size=BATCH_SIZE,

@@ -49,6 +49,17 @@ TABLES = {
             orderings=(("cfn_b", "cnn_b"),),
             recipes={"cifar10": "cifar10_augmented"},
         ),
+        TableDefinition(
+            table="2.4",
+            title="ImageNet scale: top-1 and top-5 error rates",
+            rows=_systems("cnn_11", "dsn_11", "resnet_11", "cfn_11", "cnn_19", "cfn_19"),
+            measures=(ERROR, Measure("top_5_error_percent", "top-5 error %", higher_is_better=False)),
+            baselines={
+                **dict.fromkeys(("dsn_11", "resnet_11", "cfn_11"), "cnn_11"),
+                "cfn_19": "cnn_19",
+            },
+            orderings=(("cfn_11", "cnn_11"), ("cfn_11", "dsn_11"), ("cfn_19", "cnn_19")),
+        ),
         *MATCHING_TABLES,
     )
 }

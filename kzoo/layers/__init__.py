@@ -3,7 +3,7 @@
 from kzoo.layers.compact_bilinear import BilinearPooling, CompactBilinearPooling, SignedSquareRoot
 from kzoo.layers.fusion import ConvolutionFusion, LocallyConnectedFusion, SumFusion
 from kzoo.layers.local_response_normalization import LocalResponseNormalization
-from kzoo.layers.normalization import global_contrast_normalize
+from kzoo.layers.normalization import global_contrast_normalize, subtract_channel_means
 from kzoo.layers.recurrent_residual_fusion import RecurrentResidualFusion
 from kzoo.layers.scale_and_shift import ScaleAndShift
 
@@ -18,4 +18,5 @@ __all__ = [
     "SignedSquareRoot",
     "SumFusion",
     "global_contrast_normalize",
+    "subtract_channel_means",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 CONTRAST_FLOOR = 1e-8
+CHANNEL_MEANS = (123.68, 116.779, 103.939)
 
 
 def global_contrast_normalize(images: Any, scale: float = 1.0, floor: float = CONTRAST_FLOOR) -> Any:
@@ -33,3 +34,18 @@ def global_contrast_normalize(images: Any, scale: float = 1.0, floor: float = CO
     centred = images - ops.mean(images, axis=axes, keepdims=True)
     contrast = ops.sqrt(ops.mean(ops.square(centred), axis=axes, keepdims=True))
     return scale * centred / ops.maximum(contrast, floor)
+
+
+def subtract_channel_means(images: Any) -> Any:
+    """Subtract from RGB the means of the ImageNet training images: 123.68, 116.779, 103.939.
+
+    Args:
+        images: (N, H, W, 3), any integer or float dtype, pixels 0 to 255. Integers are computed in float32.
+
+    Source: the means published with VGG (Simonyan and Zisserman, 2014), one a channel where the thesis
+    (section 2.4.2) subtracts one a pixel: images of any size, and crops anywhere, have them.
+    """
+    images = ops.convert_to_tensor(images)
+    if "float" not in str(images.dtype):
+        images = ops.cast(images, "float32")
+    return images - ops.convert_to_tensor(CHANNEL_MEANS, dtype=images.dtype)

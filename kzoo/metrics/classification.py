@@ -5,7 +5,7 @@ Source: thesis sections 2.4.1 and 2.4.2, tables 2.2 to 2.4, which print top-1 an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,11 +139,16 @@ def labels_and_logits(model: keras.Model, batches: Iterable[Any]) -> tuple[np.nd
 
     labels, logits = [], []
     for image, label in batches:
-        logits.append(keras.ops.convert_to_numpy(model(image, training=False)))
+        logits.append(keras.ops.convert_to_numpy(logits_of(model(image, training=False))))
         labels.append(keras.ops.convert_to_numpy(label))
     if not labels:
         raise UsageError("expected one batch or more to evaluate on; received none")
     return np.concatenate(labels).astype(np.int64), np.concatenate(logits)
+
+
+def logits_of(outputs: Any) -> Any:
+    """Return the logits that a classifier predicts by: its output, or of several the one called "logits"."""
+    return outputs["logits"] if isinstance(outputs, Mapping) else outputs
 
 
 def _classes(name: str, indices: Any) -> np.ndarray:

@@ -71,18 +71,26 @@ def with_precision(model: keras.Model, policy: str) -> keras.Model:
 
 
 def with_classes(model: keras.Model, classes: int) -> keras.Model:
-    """Return `model` itself if it has `classes` outputs, else a model with a new last layer on its layers.
+    """Return `model` itself if it tells `classes` classes, else a model with new last layers on its layers.
 
     Raises:
-        UsageError: if the last layer is not a dense layer called "logits".
+        UsageError: if its outputs are not those of dense layers called "logits" or "..._logits".
     """
-    head = model.layers[-1]
-    if head.name != "logits" or not isinstance(head, keras.layers.Dense):
-        raise UsageError(f"expected a model whose last layer is Dense 'logits'; received {head.name!r}")
-    if head.units == classes:
+    heads = [model.get_layer(tensor._keras_history.operation.name) for tensor in model.outputs]
+    for head in heads:
+        if not is_head(head) or not isinstance(head, keras.layers.Dense):
+            raise UsageError(f"expected a model whose last layer is Dense 'logits'; received {head.name!r}")
+    if all(head.units == classes for head in heads):
         return model
-    new_head = keras.layers.Dense.from_config({**head.get_config(), "units": classes})
-    return keras.Model(model.input, new_head(head.input), name=model.name)
+    logits = [
+        keras.layers.Dense.from_config({**head.get_config(), "units": classes})(head.input) for head in heads
+    ]
+    return keras.Model(model.input, keras.tree.pack_sequence_as(model.output, logits), name=model.name)
+
+
+def is_head(layer: keras.layers.Layer) -> bool:
+    """Tell whether a layer gives class scores, of the whole model or of a side branch."""
+    return layer.name == "logits" or layer.name.endswith("_logits")
 
 
 def freeze(model: keras.Model, names: Sequence[str]) -> None:
@@ -90,18 +98,18 @@ def freeze(model: keras.Model, names: Sequence[str]) -> None:
 
     Args:
         model: changed in place.
-        names: layer names, or "trunk" for all layers but "logits", or but the last where there is none.
+        names: layer names, or "trunk" for all layers but those of logits, or but the last without any.
 
     Raises:
         UnknownNameError: for a layer that the model does not have.
         UsageError: if no weight is left to train.
     """
     layers = {layer.name: layer for layer in model.layers}
-    head = layers.get("logits", model.layers[-1])
+    heads = [layer for layer in model.layers if is_head(layer)] or model.layers[-1:]
     for name in names:
         if name == TRUNK:
             for layer in model.layers:
-                layer.trainable = layer is head and layer.trainable
+                layer.trainable = layer in heads and layer.trainable
         elif name in layers:
             layers[name].trainable = False
         else:

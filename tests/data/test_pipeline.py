@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kzoo.data.pipeline import Examples, evaluation_batches, indices_of_step, pad_crop_flip, training_batches
+from kzoo.data.pipeline import Examples, crop_flip, evaluation_batches, indices_of_step, training_batches
 from kzoo.errors import DataError, UsageError
 from kzoo.layers import global_contrast_normalize
 
@@ -68,11 +68,11 @@ def test_indices_of_a_step_are_those_of_its_batch() -> None:
     np.testing.assert_array_equal(found, batches[8][1])
 
 
-def test_pad_crop_flip_by_hand() -> None:
+def test_crop_flip_of_padded_images_by_hand() -> None:
     image = tf.reshape(tf.range(1.0, 5.0), (1, 2, 2, 1))  # 1 2 / 3 4
-    images = tf.repeat(image, 3, axis=0)
+    images = tf.pad(tf.repeat(image, 3, axis=0), [[0, 0], [1, 1], [1, 1], [0, 0]])
     draws = (tf.constant([1, 0, 2]), tf.constant([1, 1, 2]), tf.constant([False, False, True]))
-    cropped = pad_crop_flip(images, draws, padding=1).numpy()[..., 0]
+    cropped = crop_flip(images, draws, (2, 2)).numpy()[..., 0]
     np.testing.assert_array_equal(cropped[0], [[1, 2], [3, 4]])  # the window is where the image is
     np.testing.assert_array_equal(cropped[1], [[0, 0], [1, 2]])  # one row up
     np.testing.assert_array_equal(cropped[2], [[0, 4], [0, 0]])  # one down, one right, then flipped

@@ -14,8 +14,17 @@ from kzoo.errors import DataError, UnknownNameError
 ROOT = Path(__file__).parents[2]
 
 
+SOURCES = "house/emoji, house/emoji:subcategories, cifar10, cifar100, imagenet2012"
+
+
 def test_names() -> None:
-    assert NAMED_SOURCES == ("house/emoji", "house/emoji:subcategories", "cifar10", "cifar100")
+    assert NAMED_SOURCES == (
+        "house/emoji",
+        "house/emoji:subcategories",
+        "cifar10",
+        "cifar100",
+        "imagenet2012",
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,7 +35,7 @@ def test_unknown_name_comes_with_the_nearest(name: str, nearest: str | None) -> 
     with pytest.raises(UnknownNameError) as caught:
         open_source(name)
     assert repr(name) in str(caught.value)
-    assert "house/emoji, house/emoji:subcategories, cifar10, cifar100, or a folder" in str(caught.value)
+    assert f"{SOURCES}, or a folder" in str(caught.value)
     if nearest:
         assert nearest in caught.value.nearest
 

@@ -9,6 +9,7 @@ from kzoo.data.endpoints import IMAGE_BYTES, checked_images, class_answers, imag
 from kzoo.data.images import decode_images
 from kzoo.data.pipeline import normalize
 from kzoo.errors import UsageError
+from kzoo.metrics.classification import logits_of
 from kzoo.system import Signature, System
 
 
@@ -26,14 +27,14 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
     their rows; nothing is answered for the other rows of that batch. So is an empty batch.
 
     Args:
-        model: built by `build_classifier`; its input gives the image size, its output C.
+        model: a network of this room; its input gives the image size, its output C.
         system: gives the normalisation and the layer of the feature "embedding".
         classes: C different names in the order of the labels.
 
     Raises:
         UsageError: if the names are not as many as the outputs of `model`, or not different.
     """
-    outputs = model.output_shape[-1]
+    outputs = logits_of(model.output).shape[-1]
     if len(classes) != outputs or len(set(classes)) != len(classes):
         raise UsageError(
             f"{model.name} has {outputs} outputs and needs as many different class names; received "
@@ -47,7 +48,7 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
         return normalize(checked_images(image), system.normalization)
 
     def from_tensor(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return class_answers(model(prepare(image), training=False), classes)
+        return class_answers(logits_of(model(prepare(image), training=False)), classes)
 
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return from_tensor(decode_images(image_bytes, image_size))

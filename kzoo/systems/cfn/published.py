@@ -1,4 +1,4 @@
-"""The numbers of thesis tables 2.2 and 2.3 for the networks of this room: error rates in percent."""
+"""The numbers of thesis tables 2.2 to 2.4 for the networks of this room: error rates in percent."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ _ROWS_2_2 = {
     "cfn_b": ("CFN-B", 8.27, 30.68),
 }
 _ROWS_2_3 = {"cnn_b": ("CNN (baseline)", 7.34), "cfn_b": ("CFN (ours)", 6.77)}
+_ROWS_2_4 = {
+    "cnn_11": ("CNN-11", 43.11, 19.91),
+    "dsn_11": ("DSN-11", 42.24, 19.24),
+    "resnet_11": ("ResNet-11", 43.02, 19.85),
+    "cfn_11": ("CFN-11", 41.96, 19.09),
+    "cnn_19": ("CNN-19", 36.99, 14.74),
+    "cfn_19": ("CFN-19", 35.47, 13.93),
+}
 
 
 def published(system: str) -> tuple[PublishedResult, ...]:
@@ -30,4 +38,13 @@ def published(system: str) -> tuple[PublishedResult, ...]:
     return tuple(
         PublishedResult(table, row, column, value, "error_percent", system, data)
         for table, row, column, value, data in cells
+    )
+
+
+def published_on_imagenet(system: str) -> tuple[PublishedResult, ...]:
+    """Return what table 2.4 prints for a network of the ImageNet scale: top-1 and top-5 error."""
+    row, top_1, top_5 = _ROWS_2_4[system]
+    return (
+        PublishedResult("2.4", row, "Top-1", top_1, "error_percent", system, "imagenet2012"),
+        PublishedResult("2.4", row, "Top-5", top_5, "top_5_error_percent", system, "imagenet2012"),
     )

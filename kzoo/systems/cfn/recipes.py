@@ -39,6 +39,46 @@ def recipes(
     }
 
 
+def imagenet_recipes(*, fusion: bool) -> dict[str, Recipe]:
+    """Return the recipes of a network of the ImageNet scale by name.
+
+    Args:
+        fusion: whether there is a layer "fusion" to slow down.
+    """
+    multipliers = FUSION_RATE if fusion else {}
+    crops = Pipeline(normalization="channel_means", augmentation="random_crop_flip", resize=256)
+    return {
+        "imagenet2012": Recipe(
+            description=(
+                "Section 2.4.2: 256x256, random crops of 224 and flips, 200,000 steps. "
+                "What is kept is the last, as the validation split is what table 2.4 is measured on."
+            ),
+            data=Data(name="imagenet2012", validation_split=None, test_split="validation"),
+            pipeline=crops,
+            optimizer=Optimizer(
+                learning_rate=0.01, momentum=0.9, weight_decay=1e-4, learning_rate_multipliers=multipliers
+            ),
+            schedule=Schedule(kind="piecewise", boundaries=(100_000, 150_000), factor=0.1),
+            batch_size=64,
+            steps=200_000,
+        ),
+        "house_emoji": Recipe(
+            description=(
+                "Short recipe for about a thousand pictures: SGD with a cosine rate; some twenty minutes on "
+                "one core for 11 layers. It shows that training works; so few pictures say nothing of depth."
+            ),
+            data=Data(name="house/emoji"),
+            pipeline=crops,
+            optimizer=Optimizer(
+                learning_rate=0.02, momentum=0.9, weight_decay=1e-4, learning_rate_multipliers=multipliers
+            ),
+            schedule=Schedule(kind="cosine", warmup=1),
+            batch_size=32,
+            epochs=10,
+        ),
+    }
+
+
 def _cifar(data: str, multipliers: dict[str, float]) -> Recipe:
     return Recipe(
         description=(

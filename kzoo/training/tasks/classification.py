@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kzoo.data.pipeline import Examples, evaluation_batches, training_batches
+from kzoo.data.pipeline import Examples, evaluation_batches, examples_of, training_batches
+from kzoo.data.record_examples import RecordExamples
 from kzoo.data.sources import DataSource, open_source
 from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training import models
+from kzoo.training.deep_supervision import with_deep_supervision
 from kzoo.training.tasks.task import Task, Validation
 
 
@@ -34,11 +36,13 @@ class Classification(Task):
         """Return `model`, or one with a new last layer where the number of classes differs."""
         return models.with_classes(model, len(source.classes))
 
-    def examples(self, system: System, source: DataSource, split: str) -> Examples:
+    def examples(self, system: System, source: DataSource, split: str) -> Examples | RecordExamples:
         """Read images at the system's size."""
-        return Examples.of(source.arrays(split, image_size=_image_size(system)))
+        return examples_of(source, split, image_size=_image_size(system))
 
-    def batches(self, recipe: Recipe, examples: Examples, first_step: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, recipe: Recipe, examples: Examples | RecordExamples, first_step: int = 0
+    ) -> tf.data.Dataset:
         """Return (image, label) batches; see `kzoo.data.pipeline.training_batches` for shapes and dtypes."""
         return training_batches(
             examples,
@@ -47,11 +51,12 @@ class Classification(Task):
             normalization=recipe.pipeline.normalization,
             augmentation=recipe.pipeline.augmentation,
             padding=recipe.pipeline.padding,
+            resize=recipe.pipeline.resize,
             first_step=first_step,
         )
 
     def validation(
-        self, model: keras.Model, system: System, recipe: Recipe, examples: Examples
+        self, model: keras.Model, system: System, recipe: Recipe, examples: Examples | RecordExamples
     ) -> Validation:
         """Measure loss and accuracy over batches."""
         return Validation(
@@ -68,9 +73,11 @@ class Classification(Task):
         optimizer: keras.optimizers.Optimizer,
         batch: Any,
     ) -> keras.Model:
-        """Compile with cross-entropy of the logits."""
+        """Compile with cross-entropy of the logits, or of each output where a model gives several."""
         if recipe.loss != "sparse_categorical_crossentropy":
             raise UsageError(f"a classifier has no loss {recipe.loss!r}; expected a cross-entropy")
+        if isinstance(model.output, Mapping):
+            model = with_deep_supervision(model)
         model.compile(
             optimizer=optimizer,
             loss=keras.losses.SparseCategoricalCrossentropy(
