@@ -22,6 +22,7 @@ VERBS = (
     "train",
     "finetune",
     "evaluate",
+    "transfer",
     "reproduce",
     "export",
     "serve",
