@@ -86,6 +86,15 @@ class Schedule(_Section):
         return self
 
 
+class Blessing(_Section):
+    """What a retrained model must reach on the evaluation split before it is pushed."""
+
+    at_least: float = Field(default=0.0, ge=0, le=1, description="accuracy, 0 to 1, below which none is")
+    worse_by: float = Field(
+        default=0.02, ge=0, le=1, description="accuracy by which it may fall short of the last blessed one"
+    )
+
+
 class Stage(_Section):
     """One part of a training in stages; what it does not say is as in the recipe."""
 
@@ -120,6 +129,7 @@ class Recipe(_Section):
     stages: tuple[Stage, ...] = Field(default=(), description="trained one after the other")
     freeze: tuple[str, ...] = Field(default=(), description="layers, or 'trunk': all but the classifier's")
     seed: int = 0
+    blessing: Blessing = Blessing()
 
     @model_validator(mode="after")
     def _one_length(self) -> Recipe:

@@ -20,7 +20,9 @@ from packaging.utils import canonicalize_name
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for folder in ("kzoo", "tests", "tools") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path for folder in ("kzoo", "tests", "tfx_pipeline", "tools") for path in (ROOT / folder).rglob("*.py")
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MOST_LINES = 350
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|home|tmp|opt|mnt)/")

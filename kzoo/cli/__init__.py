@@ -30,6 +30,7 @@ VERBS = (
     "loadtest",
     "index",
     "search",
+    "pipeline",
 )
 
 app = typer.Typer(

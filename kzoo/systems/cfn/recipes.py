@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kzoo.recipe import Data, Optimizer, Pipeline, Recipe, Schedule
+from kzoo.recipe import Blessing, Data, Optimizer, Pipeline, Recipe, Schedule
 
 FUSION_RATE = {"fusion": 0.1}
 
@@ -115,4 +115,5 @@ def _house(multipliers: dict[str, float], epochs: int) -> Recipe:
         schedule=Schedule(kind="cosine", warmup=2),
         batch_size=50,
         epochs=epochs,
+        blessing=Blessing(at_least=0.35),
     )

@@ -1,0 +1,1 @@
+"""Scheduled retraining: a TFX pipeline for registered classifiers, which blesses before it pushes."""

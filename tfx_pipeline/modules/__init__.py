@@ -1,0 +1,1 @@
+"""What runs inside the components of the pipeline."""
