@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 
 from kzoo import registry
@@ -137,17 +138,16 @@ def _output_of(node: Any) -> str:
 
 
 def evaluation(recipe: Recipe) -> tfma.EvalConfig:
-    """Return what the Evaluator measures, over all examples and by class, and from where on it blesses."""
+    """Return what the Evaluator measures, over all examples and by class; all of them together decide."""
     blessing = recipe.blessing
-    accuracy = tfma.MetricConfig(
-        class_name="SparseCategoricalAccuracy",
-        threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.at_least}),
-            change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -blessing.worse_by}
-            ),
+    threshold = tfma.MetricThreshold(
+        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": blessing.at_least}),
+        change_threshold=tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -blessing.worse_by}
         ),
     )
+    overall = config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    accuracy = tfma.MetricConfig(class_name="SparseCategoricalAccuracy", per_slice_thresholds=[overall])
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(signature_name="serving_default", label_key=LABEL, prediction_key="probabilities")

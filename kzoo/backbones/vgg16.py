@@ -80,8 +80,9 @@ def pretrained(image_size: tuple[int | None, int | None] = (None, None)) -> kera
         DataError: if the package is not installed, or its file is not the one that is known.
     """
     model = vgg16_trunk(image_size)
-    for name, arrays in _hed_weights():
-        model.get_layer(name).set_weights(arrays)
+    for name, arrays in hed_weights():
+        if name.startswith("block"):
+            model.get_layer(name).set_weights(arrays)
     return model
 
 
@@ -101,16 +102,24 @@ def weight_file() -> Path:
     return path
 
 
-def _hed_weights() -> Iterator[tuple[str, list[np.ndarray]]]:
-    """Yield the name of each convolution with kernel and bias; conv1, 2, 3 are conv2d, _1, _2 in the file."""
+def hed_weights() -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Yield layer names with kernel and bias: block1_conv1 ..., the side filters score_1 ..., and fused.
+
+    In the file the convolutions of a block are conv2d, conv2d_1, conv2d_2, side filters dsn1 ..., and fuse.
+
+    Raises:
+        DataError: as `pretrained`.
+    """
     import h5py
 
     with h5py.File(weight_file()) as file:
+
+        def arrays(place: str) -> list[np.ndarray]:
+            return [file[f"{place}/vars/{part}"][()] for part in range(2)]
+
         for block, (convolutions, _) in enumerate(BLOCKS, 1):
             for number in range(convolutions):
                 layer = "conv2d" if number == 0 else f"conv2d_{number}"
-                place = f"block{block}/layers/{layer}/vars"
-                yield (
-                    f"block{block}_conv{number + 1}",
-                    [file[f"{place}/{part}"][()] for part in range(2)],
-                )
+                yield f"block{block}_conv{number + 1}", arrays(f"block{block}/layers/{layer}")
+            yield f"score_{block}", arrays(f"dsn{block}")
+        yield "fused", arrays("fuse")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kzoo.cli.quiet import import_tensorflow
+from kzoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from kzoo.serving import Client
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,16 +33,25 @@ def query(
     page: Annotated[
         Path | None, typer.Option(help="Write the pictures with their answers to this HTML file.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write the answer, edges or a label map, as this PNG; one image."),
+    ] = None,
 ) -> None:
     """Ask a running server, kzoo's or TensorFlow Serving's, what is in pictures.
 
     Example: kzoo query cfn_a cat.png dog.jpg --page answers.html
+
+    Example: kzoo query hed photo.jpg -o edges.png
     """
     import_tensorflow()
     from kzoo.serving import Client
 
     with Client(server, timeout_seconds=timeout) as client:
         client.wait_until_ready(name, timeout_seconds=timeout)
+        if out is not None:
+            typer.echo(f"wrote {_draw(client, name, images, version, out)}")
+            return
         answers = client.classify(name, images, version=version)
     if as_json:
         rows = [
@@ -64,3 +77,15 @@ def query(
 
         write_atomic(page, classification_page(f"What {name} says", images, answers, top))
         typer.echo(f"wrote {page}", err=as_json)
+
+
+def _draw(client: Client, name: str, images: list[Path], version: int | None, out: Path) -> Path:
+    """Ask for a picture, edges or a label map, and write it."""
+    if len(images) != 1:
+        raise UsageError(f"--out writes the answer to one image; received {len(images)}")
+    outputs = client.metadata(name, version=version).signatures["serving_default"].outputs
+    if "edges" in outputs:
+        return client.edges(name, images[0], version=version).save(out)
+    if "labels" in outputs:
+        return client.segment(name, images[0], version=version).save(out)
+    raise UsageError(f"{name} answers {', '.join(sorted(outputs))}, which is no picture; leave --out away")

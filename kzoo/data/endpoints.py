@@ -9,6 +9,7 @@ import tensorflow as tf
 TOP = 5
 
 IMAGE_BYTES = tf.TensorSpec((None,), tf.string, name="image_bytes")
+ONE_IMAGE_BYTES = tf.TensorSpec((1,), tf.string, name="image_bytes")
 
 
 def image_spec(image_size: tuple[int, int]) -> tf.TensorSpec:

@@ -88,7 +88,7 @@ class LayerSource:
         records = self.builder.as_dataset(split=split, shuffle_files=False, read_config=config)
         place = f"split {split!r} of {self.name} cannot be read from {self.builder.data_dir}"
         try:
-            batches = list(records.map(example, deterministic=True).batch(256).as_numpy_iterator())
+            batches = list(records.map(example).batch(256).as_numpy_iterator())
         except tf.errors.OpError as error:
             raise DataError(f"{place} (removed, it is built again): {error.message}") from error
         found, expected = sum(len(batch["ids"]) for batch in batches), self.splits[split].examples

@@ -17,6 +17,7 @@ from kzoo.files import sha256_of_file, write_atomic
 from kzoo.training.run_folder import Run
 
 if TYPE_CHECKING:
+    from kzoo.data.layers import LayerSource
     from kzoo.data.pairs import PairSource
     from kzoo.data.sources import DataSource
 
@@ -147,8 +148,18 @@ def _measure_matching(run: Run, source: PairSource, split: str, which: str, quie
         return {"examples": len(arrays["text"]), "metrics": system.evaluate(run.model(which), arrays)}
 
 
+def _measure_edges(run: Run, source: LayerSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
+    from kzoo.training.tasks import find_task
+
+    system = registry.find(run.description.model)
+    examples = find_task(system.task).examples(system, source, split)
+    with _status(f"evaluating on {split}", quiet):
+        return {"examples": len(examples), "metrics": system.evaluate(run.model(which), examples)}
+
+
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     "classification": _measure_classifier,
+    "edges": _measure_edges,
     "matching": _measure_matching,
 }
 

@@ -16,6 +16,7 @@ from kzoo.system import Signature
 
 WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 8)
+ANY_SIZE = 64
 TEXTS = ("grinning face", "A house with a garden.", "flag: Netherlands", "two red hearts, and a blue one")
 
 
@@ -28,7 +29,7 @@ class Request:
 
 
 def make_requests(signatures: Mapping[str, Signature], examples: Sequence[bytes]) -> list[Request]:
-    """Return a request to each signature for each of BATCH_SIZES; examples are taken in turn.
+    """Return a request to each signature for each of BATCH_SIZES that it takes; examples are taken in turn.
 
     Args:
         signatures: their inputs are encoded images (string (N,) called image...), texts (string (N,)), images
@@ -39,11 +40,11 @@ def make_requests(signatures: Mapping[str, Signature], examples: Sequence[bytes]
         ExportError: for a signature with another input, or an example that cannot be decoded.
     """
     images = list(examples) or pattern_images()
-    batches = [list(islice(cycle(images), size)) for size in BATCH_SIZES]
     return [
         Request(name, {spec.name: _input(name, spec, batch) for spec in one.inputs})
         for name, one in signatures.items()
-        for batch in batches
+        for batch in (list(islice(cycle(images), size)) for size in BATCH_SIZES)
+        if all(spec.shape[0] in (None, len(batch)) for spec in one.inputs)
     ]
 
 
@@ -84,7 +85,8 @@ def _input(signature: str, spec: tf.TensorSpec, images: list[bytes]) -> tf.Tenso
             decode_images(encoded, (1, 1))
             return encoded
         if spec.dtype.is_floating and spec.shape.rank == 4 and spec.shape[-1] == 3:
-            return tf.cast(decode_images(encoded, tuple(spec.shape[1:3])), spec.dtype)
+            height, width = (size or ANY_SIZE for size in spec.shape[1:3])
+            return tf.cast(decode_images(encoded, (height, width)), spec.dtype)
     except tf.errors.InvalidArgumentError as error:
         raise ExportError(f"the example images cannot be used: {error.message}") from error
     if spec.dtype == tf.string and spec.shape.rank == 1:

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kzoo.layers.resize_to import resize_bilinear
+
 Shape = tuple[int | None, ...]
 
 
@@ -199,7 +201,7 @@ class LocallyConnectedFusion(BranchFusion):
         rest = weight.shape[2:]
         height, width = ops.shape(branch)[1:3]
         flat = ops.reshape(weight, (1, *self.grid, -1))
-        resized = ops.image.resize(flat, (height, width), interpolation="bilinear")
+        resized = resize_bilinear(flat, height, width)
         return ops.reshape(resized, (height, width, *rest))
 
     def _neighbours(self, branch: Any) -> list[Any]:

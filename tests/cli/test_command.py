@@ -90,7 +90,7 @@ def test_help_of_a_verb_teaches_by_example(verb: str, tmp_path: Path) -> None:
 
 
 def test_list_as_json_says_what_there_is(tmp_path: Path) -> None:
-    rows = json.loads(kzoo("list", "cfn_*", "--json", folder=tmp_path).stdout)
+    rows = json.loads(kzoo("list", "cfn_?", "--json", folder=tmp_path).stdout)
     assert [row["name"] for row in rows] == ["cfn_a", "cfn_b"]
     assert rows[0]["parameters"] == 249_930
     assert rows[0]["input"] == {"image": [32, 32, 3]}

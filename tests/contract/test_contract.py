@@ -23,10 +23,12 @@ from kzoo.training.tasks import find_task
 
 NAMES = registry.names()
 CLASSIFIERS = [name for name in NAMES if registry.find(name).task == "classification"]
+EDGE_DETECTORS = [name for name in NAMES if registry.find(name).task == "edges"]
 MATCHERS = [name for name in NAMES if registry.find(name).task == "matching"]
 CLASSES = ("apple", "pear", "plum")
 REFERENCE = Path(__file__).with_name("reference_outputs.json")
 ROWS = 6
+ANY_SIZE = 45
 FEW_NEGATIVES = ["loss_options.count=2", "loss_options.margin=2.0"]
 
 
@@ -34,12 +36,23 @@ def tiny(name: str, **options: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
     system = registry.find(name)
     classes = {"classes": len(CLASSES)} if "classes" in system.options else {}
-    return system.build(**{**system.tiny, **classes, **options})
+    model = system.build(**{**system.tiny, **classes, **options})
+    if system.task == "edges":
+        let_gradients_through(model)
+    return model
+
+
+def let_gradients_through(model: keras.Model) -> None:
+    """Set side filters, which begin at 0 and hold back all gradients in the first step, to other values."""
+    for layer in model.layers:
+        if layer.name.startswith("score_"):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([np.full(kernel.shape, 0.05, kernel.dtype), bias])
 
 
 def pictures(system: System, count: int = ROWS) -> np.ndarray:
     """Return smooth coloured patterns, uint8 (count, H, W, 3), the same everywhere."""
-    height, width = system.image_size
+    height, width = (size or ANY_SIZE for size in system.input_shapes["image"][:2])
     rows, columns, numbers = np.mgrid[0:height, 0:width, 0 : count * 3].astype("float64")
     waves = np.sin(rows * (1 + numbers) / 7 + columns * (numbers - count) / 5)
     return np.moveaxis((waves * 127 + 128).reshape(height, width, count, 3), 2, 0).astype(np.uint8)
@@ -47,6 +60,8 @@ def pictures(system: System, count: int = ROWS) -> np.ndarray:
 
 def inputs(system: System, model: keras.Model) -> Any:
     """Return what goes into the tiny variant: normalised pictures, or features by name."""
+    if system.task == "edges":
+        return {"image": pictures(system).astype("float32")}
     if system.image_size is not None:
         return normalize(pictures(system), system.normalization)
     return {
@@ -56,6 +71,9 @@ def inputs(system: System, model: keras.Model) -> Any:
 
 
 def targets(system: System) -> Any:
+    if system.task == "edges":
+        drawn = pictures(system)[..., 0] > 200
+        return {"edges": drawn.astype(np.uint8), "sides": np.stack([drawn.astype(np.uint8)] * 5, axis=1)}
     labels = np.arange(ROWS) % len(CLASSES)
     return {"image_index": np.arange(ROWS), "label": labels} if system.task == "matching" else labels
 
@@ -157,6 +175,24 @@ def test_a_classifier_is_served_as_exported_and_exported_as_built(name: str, tmp
         served = client.classify(name, list(images))
         np.testing.assert_array_equal(client.embed(name, list(images)), embedding)
     np.testing.assert_array_equal([one.probabilities for one in served], in_process["probabilities"])
+
+
+@pytest.mark.parametrize("name", EDGE_DETECTORS)
+def test_an_edge_detector_is_served_as_exported_and_exported_as_built(name: str, tmp_path: Path) -> None:
+    model, system = tiny(name), registry.find(name)
+    images = pictures(system)
+    folder = export_model(model, system, out=tmp_path, quiet=True)
+    expected = tf.sigmoid(model({"image": images.astype("float32")}, training=False)["fused"]).numpy()
+    exported = tf.saved_model.load(str(folder)).signatures
+    answer = exported["serving_tensor"](image=tf.constant(images, tf.float32))["edges"]
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+    assert np.ptp(expected) > 0.01
+    with serve(ServerConfig(base=tmp_path, port=0)) as server, Client(server.address) as client:
+        client.wait_until_ready(name)
+        for image, edges in zip(images, expected, strict=True):
+            np.testing.assert_allclose(client.edges(name, image).edges, edges[..., 0], atol=1e-5)
+        odd = np.tile(images[0], (2, 3, 1))[:61, :83]
+        assert client.edges(name, odd).edges.shape == (61, 83)
 
 
 @pytest.mark.parametrize("name", MATCHERS)

@@ -9,7 +9,7 @@ import yaml
 from kzoo.errors import UsageError
 from tfx_pipeline.schedule import Schedule, on_calendar, write_schedule
 
-COMMAND = ("/opt/k zoo/bin/kzoo", "pipeline", "run", "cfn_a", "--set", "epochs=3", "--out", "100%")
+COMMAND = ("/srv/k zoo/bin/kzoo", "pipeline", "run", "cfn_a", "--set", "epochs=3", "--out", "100%")
 
 
 def make(cron: str = "0 3 * * *") -> Schedule:
@@ -23,9 +23,9 @@ def test_every_kind_is_written_and_says_the_command(tmp_path: Path) -> None:
         f"{stem}.service", f"{stem}.timer", f"{stem}.cron", f"{stem}.cronjob.yaml", f"{stem}_dag.py"
     ]  # fmt: skip
     service = (tmp_path / f"{stem}.service").read_text()
-    assert "ExecStart='/opt/k zoo/bin/kzoo' pipeline run cfn_a --set epochs=3 --out 100%%\n" in service
+    assert "ExecStart='/srv/k zoo/bin/kzoo' pipeline run cfn_a --set epochs=3 --out 100%%\n" in service
     line = (tmp_path / f"{stem}.cron").read_text()
-    assert line.startswith("0 3 * * * cd '/srv/my zoo' && '/opt/k zoo/bin/kzoo' pipeline run")
+    assert line.startswith("0 3 * * * cd '/srv/my zoo' && '/srv/k zoo/bin/kzoo' pipeline run")
     assert line.endswith(r"--out 100\%" + "\n")
     job = yaml.safe_load((tmp_path / f"{stem}.cronjob.yaml").read_text())
     assert (job["kind"], job["spec"]["concurrencyPolicy"]) == ("CronJob", "Forbid")

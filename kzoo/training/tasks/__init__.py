@@ -10,6 +10,7 @@ __all__ = ["TASKS", "Examples", "Source", "Task", "Validation", "find_task"]
 
 TASKS = {
     "classification": "kzoo.training.tasks.classification:Classification",
+    "edges": "kzoo.training.tasks.edges:Edges",
     "matching": "kzoo.training.tasks.matching:Matching",
 }
 

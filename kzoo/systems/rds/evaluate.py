@@ -1,0 +1,39 @@
+"""ODS, OIS and AP of an edge detector over a split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from kzoo.metrics.boundaries import evaluate as evaluate_boundaries
+
+MAX_DISTANCE = 0.0075
+BATCH_SIZE = 8
+
+
+def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
+    """Return ods, ois and ap by the boundary benchmark.
+
+    Args:
+        model: of this room.
+        data: images uint8 (N, H, W, 3) and edges bool (N, H, W), as attributes.
+    """
+    predictions = edge_maps(model, data.images)
+    return evaluate_boundaries(
+        list(predictions), [[one] for one in data.edges], MAX_DISTANCE, suppress=True, quiet=True
+    ).metrics()
+
+
+def edge_maps(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the probability of an edge at each pixel, float32 (N, H, W), of images uint8 (N, H, W, 3)."""
+    found = [
+        keras.ops.convert_to_numpy(
+            keras.ops.sigmoid(
+                model(images[first : first + BATCH_SIZE].astype("float32"), training=False)["fused"]
+            )
+        )[..., 0]
+        for first in range(0, len(images), BATCH_SIZE)
+    ]
+    return np.concatenate(found)

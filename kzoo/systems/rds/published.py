@@ -1,0 +1,26 @@
+"""The numbers of thesis tables 2.8 and 3.2: ODS, OIS and AP on BSDS500."""
+
+from __future__ import annotations
+
+from kzoo.system import PublishedResult
+
+MEASURES = ("ods", "ois", "ap")
+_ROWS = {
+    "hed": (
+        ("3.2", "HED-fuse-only (baseline 1)", (0.762, 0.782, 0.766)),
+        ("3.2", "HED (baseline 2)", (0.780, 0.802, 0.786)),
+        ("3.2", "RDS (Canny)", (0.785, 0.803, 0.813)),
+        ("3.2", "RDS (Canny), early", (0.770, 0.795, 0.778)),
+        ("3.2", "RDS (Canny), late", (0.780, 0.801, 0.785)),
+    ),
+    "fcfn_edge": (("2.8", "FCFN", (0.784, 0.806, 0.788)),),
+}
+
+
+def published(system: str) -> tuple[PublishedResult, ...]:
+    """Return what the thesis prints for a registered model, one entry a cell."""
+    return tuple(
+        PublishedResult(table, row, measure.upper(), value, measure, system, "bsds500")
+        for table, row, values in _ROWS[system]
+        for measure, value in zip(MEASURES, values, strict=True)
+    )
