@@ -16,12 +16,12 @@ SUPERVISIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "hed": ("Baseline 2: the annotated edges supervise all six outputs.", {}),
     "rds_canny": ("Relaxed deep supervision by Canny at sigma 1, 3, 5, 7, 9.", {"relax": "canny"}),
     "rds_canny_early": (
-        "Relaxed labels on the first three sides alone.",
-        {"relax": "canny", "relaxed_sides": [1, 2, 3]},
+        "Relaxed labels supervise the first three sides, nothing the others (table 3.2).",
+        {"relax": "canny", "sides": [1, 2, 3]},
     ),
     "rds_canny_late": (
-        "Relaxed labels on the last two sides alone.",
-        {"relax": "canny", "relaxed_sides": [4, 5]},
+        "Relaxed labels supervise the last two sides, nothing the others (table 3.2).",
+        {"relax": "canny", "sides": [4, 5]},
     ),
 }
 

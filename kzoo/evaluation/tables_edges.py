@@ -1,0 +1,43 @@
+"""Tables of chapter 3: supervisions of one edge detector."""
+
+from __future__ import annotations
+
+from kzoo.evaluation.table import Measure, TableDefinition, TableRow
+
+BOUNDARIES = (Measure("ods", "ODS"), Measure("ois", "OIS"), Measure("ap", "AP"))
+
+
+def _row(name: str, printed: str, **loss_options: object) -> TableRow:
+    told = tuple(f"loss_options.{option}={value}" for option, value in loss_options.items())
+    return TableRow(name=name, system="hed", overrides=told, printed=printed)
+
+
+EDGE_TABLES = (
+    TableDefinition(
+        table="3.1",
+        group="chapter-3",
+        title="Supervision of an edge detector's side outputs",
+        rows=(
+            _row("fuse only", "Baseline 1", sides=[]),
+            _row("deep supervision", "Baseline 2"),
+            _row("relaxed by Canny", "RDS(Canny)", relax="canny"),
+        ),
+        measures=BOUNDARIES,
+        baselines={"deep supervision": "fuse only", "relaxed by Canny": "deep supervision"},
+        orderings=(("deep supervision", "fuse only"), ("relaxed by Canny", "deep supervision")),
+        recipes={"house/emoji_layers": "hed"},
+    ),
+    TableDefinition(
+        table="3.2",
+        group="chapter-3",
+        title="Early against late supervision",
+        rows=(
+            _row("early", "early", relax="canny", sides=[1, 2, 3]),
+            _row("late", "late", relax="canny", sides=[4, 5]),
+        ),
+        measures=BOUNDARIES,
+        baselines={"late": "early"},
+        orderings=(("late", "early"),),
+        recipes={"house/emoji_layers": "hed"},
+    ),
+)
