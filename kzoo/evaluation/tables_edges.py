@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kzoo.evaluation.table import Measure, TableDefinition, TableRow
 
-BOUNDARIES = (Measure("ods", "ODS"), Measure("ois", "OIS"), Measure("ap", "AP"))
+BOUNDARIES = tuple(Measure(name, name.upper(), higher_is_better=True) for name in ("ods", "ois", "ap"))
 
 
 def _row(name: str, printed: str, **loss_options: object) -> TableRow:
