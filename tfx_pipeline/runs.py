@@ -128,17 +128,26 @@ def last_pushed(settings: Settings) -> str | None:
     """Return where the newest pushed model lies that was trained on other spans than the newest, or None.
 
     What was trained on the same spans is left out, so that running again on unchanged input begins from the
-    same model and finds all of it done.
+    same model and finds all of it done. So is a model of other classes, or of the same in another order.
     """
     if not settings.metadata.is_file():
         return None
-    now = fingerprint(window(settings.spans, last=settings.last))
+    spans = window(settings.spans, last=settings.last)
+    now = fingerprint(spans)
     pushed = [
         run.model
         for run in list_runs(settings.metadata)
-        if run.version is not None and run.fingerprint != now
+        if run.version is not None and run.fingerprint != now and _classes_of(run.model) == spans[-1].classes
     ]
     return pushed[-1] if pushed else None
+
+
+def _classes_of(model: str) -> tuple[str, ...]:
+    from tfx.utils import path_utils
+
+    from kzoo.export.card import read_card
+
+    return read_card(Path(path_utils.serving_model_path(model))).classes
 
 
 def list_runs(metadata: Path) -> list[PipelineRun]:

@@ -182,10 +182,11 @@ def compile_(
     out: DestinationOption = SAVED_MODELS,
     recipe: RecipeOption = None,
     set_: options.SetOption = None,
+    last: WindowOption = 3,
     image: Annotated[str, typer.Option(help="Container image with kzoo in it.")] = "kzoo:latest",
 ) -> None:
     """Write the pipeline for Kubeflow Pipelines v2 or Vertex AI."""
-    settings = _settings(name, root, out, recipe, set_, 3, 5, options.Strategy.mirrored, None)
+    settings = _settings(name, root, out, recipe, set_, last, 5, options.Strategy.mirrored, None)
     import_tensorflow()
     from tfx_pipeline.kubeflow import write_specification
 

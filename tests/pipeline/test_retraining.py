@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 KZOO = [sys.executable, "-m", "kzoo.cli"]
 WINDOW = ["--window", "2"]
-NOT_BLESSED = 9
+NOT_BLESSED, DATA_ERROR = 9, 3
 
 
 class Place:
@@ -45,6 +45,12 @@ class Place:
         where = ["--root", str(self.root), "--out", str(self.models)]
         self.kzoo("pipeline", "run", "cfn_a", *where, *WINDOW, *arguments, expected=expected)
         return self.runs()[-1]
+
+    def try_to_run(self, expected: int) -> str:
+        command = [*KZOO, "pipeline", "run", "cfn_a", "--root", str(self.root), *WINDOW]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=600)
+        assert ended.returncode == expected
+        return ended.stderr
 
     def deliver(self, data: str, part: str = "1/1") -> None:
         self.kzoo("pipeline", "deliver", "cfn_a", data, "--root", str(self.root), "--part", part)
@@ -129,6 +135,8 @@ def test_from_span_to_live_version_without_a_failed_request(
     wait_for(lambda: 2 in stream.versions)
 
     place.deliver(str(shuffled(tmp_path / "shuffled")))
+    refused = place.try_to_run(expected=DATA_ERROR)
+    assert "span-3 has Activities, Animals & Nature" in refused
     third = place.run("--window", "1", expected=NOT_BLESSED)
     assert third.trained
     assert (third.spans, third.blessed, third.infra_blessed, third.version) == (
@@ -182,7 +190,7 @@ def test_two_runs_never_overlap(tmp_path: Path) -> None:
 
 def test_the_specification_for_kubeflow_names_every_component(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "pipeline.json"
-    place.kzoo("pipeline", "compile", "cfn_a", str(path), "--root", str(place.root))
+    place.kzoo("pipeline", "compile", "cfn_a", str(path), "--root", str(place.root), "--window", "1")
     tasks = json.loads(path.read_text())["pipelineSpec"]["root"]["dag"]["tasks"]
     assert {"ImportExampleGen", "Trainer", "Evaluator", "EmbeddedInfraValidator", "VersionPusher"} <= set(
         tasks
