@@ -60,6 +60,7 @@ class OnFakes:
     """Gives TFDS's own test of builders a folder that is made for it."""
 
     FAKE: ClassVar[Any]
+    test_session = None  # TensorFlow's base class has a method of this name that is no test
 
     @classmethod
     def setUpClass(cls) -> None:
