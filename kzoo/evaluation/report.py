@@ -152,7 +152,11 @@ def _rows_of_one(report: Report) -> list[tuple[str, list[str], list[list[str]]]]
 def _rows_of_several(report: Report) -> list[tuple[str, list[str], list[list[str]]]]:
     measures, columns = report.table.measures, _published_columns(report)
     cells = [
-        [row.name, str(len(row.seeds)), *(_short(row.means.get(one.metric)) for one in measures)]
+        [
+            row.name,
+            str(len(row.seeds)),
+            *(_short(row.means.get(one.metric), one.decimals) for one in measures),
+        ]
         for row in report.rows
     ]
     found = [
@@ -177,11 +181,11 @@ def _published_cells(row: Row, columns: Sequence[str]) -> list[str]:
     return [published.get(column, "") for column in columns]
 
 
-def _short(interval: Interval | None) -> str:
+def _short(interval: Interval | None, decimals: int) -> str:
     if interval is None:
         return ""
-    half = "" if math.isnan(interval.low) else f" ± {(interval.high - interval.low) / 2:.1f}"
-    return f"{interval.value:.1f}{half}"
+    half = "" if math.isnan(interval.low) else f" ± {(interval.high - interval.low) / 2:.{decimals}f}"
+    return f"{interval.value:.{decimals}f}{half}"
 
 
 def _means_columns(report: Report, row: Row) -> dict[str, str]:

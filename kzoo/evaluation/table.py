@@ -19,11 +19,13 @@ class Measure:
         metric: the name under which `evaluate` returns it.
         heading: of the column.
         higher_is_better: False for errors and losses.
+        decimals: that are printed where a table has several measures.
     """
 
     metric: str
     heading: str
     higher_is_better: bool
+    decimals: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from kzoo.evaluation.table import Measure, TableDefinition, TableRow
 
-BOUNDARIES = tuple(Measure(name, name.upper(), higher_is_better=True) for name in ("ods", "ois", "ap"))
+BOUNDARIES = tuple(
+    Measure(name, name.upper(), higher_is_better=True, decimals=3) for name in ("ods", "ois", "ap")
+)
 
 
 def _row(name: str, printed: str, **loss_options: object) -> TableRow:
