@@ -28,6 +28,7 @@ def tokenizer() -> Tokenizer:
     found = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
     found.no_padding()
     found.enable_truncation(LENGTH)
+    found.encode_special_tokens = True
     return found
 
 

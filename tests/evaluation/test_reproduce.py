@@ -182,7 +182,7 @@ def test_what_is_trained_but_not_evaluated_is_evaluated(place: Path, small_folde
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: signal.Signals) -> None:
-    epochs = 90
+    epochs = 400
     overrides = (f"epochs={epochs}", *OVERRIDES[1:])
     call = (
         "from pathlib import Path; from kzoo.evaluation.reproduce import reproduce; "
@@ -231,7 +231,7 @@ def end_by(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
     while process.poll() is None:
         process.send_signal(how)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=2)
+            process.wait(timeout=1)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:

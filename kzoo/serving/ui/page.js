@@ -11,6 +11,7 @@ let signatures = {};
 let fields = [];
 const made = new Map();
 let asked = Promise.resolve();
+let choices = 0;
 
 function headers() {
   const token = byId("token").value;
@@ -65,10 +66,11 @@ async function chooseModel() {
   byId("error").hidden = true;
   clearAnswer();
   const model = byId("model").value;
+  const choice = ++choices;
   signatures = {};
   showSignatures();
   const metadata = await readJson(await fetch(`${urlOf(model)}/metadata`, { headers: headers() }));
-  if (model !== byId("model").value) return;
+  if (choice !== choices) return;
   signatures = readSignatures(metadata);
   showSignatures();
 }
