@@ -69,9 +69,10 @@ class Optimizer(_Section):
 class Schedule(_Section):
     """How the rate goes on from `optimizer.learning_rate`; times in the unit of the recipe's length."""
 
-    kind: Literal["constant", "piecewise", "cosine", "plateau"] = "constant"
+    kind: Literal["constant", "piecewise", "cosine", "linear", "plateau"] = "constant"
     boundaries: tuple[float, ...] = Field(default=(), description="when a piecewise rate falls")
     factor: float = Field(default=0.1, gt=0, description="by which a piecewise or plateau rate falls")
+    start: float = Field(default=0.0, ge=0, description="when a linear rate begins to fall to 0 at the end")
     warmup: float = Field(default=0.0, ge=0, description="of a cosine rate, linear from 0")
     patience: int = Field(
         default=5, ge=1, description="epochs without a better validation metric before a plateau rate falls"

@@ -69,7 +69,8 @@ class System:
         tiny: options of a variant that builds and trains in a second, for the contract suite.
         task: the kind of problem, a name of `kzoo.training.tasks`: what its data, batches and validation are.
         image_size: (height, width) of the images that go in; None for a network over features.
-        inputs: input name to shape without the batch; for networks that take more than one image.
+        inputs: input name to shape without the batch, None for any size; for networks that take more than one
+            image.
         normalization: of the input pipeline and the exported graph alike.
         parameters: trainable parameters with the default options; a test recomputes it.
         features: public feature name to the name of the layer whose output it is.
@@ -83,6 +84,8 @@ class System:
             where it is not that of the task.
         losses_reference: function `(outputs, batch, options) -> dict[str, scalar]` of loss terms whose sum is
             minimised, for recipes with the loss "own".
+        judgements_reference: function `(outputs, batch) -> tuple[kzoo.losses.Judgement, ...]`: what the
+            discriminators of an adversarial model are to tell apart; all its other layers are generators'.
         card_text: path of the hand-written part of the model card.
     """
 
@@ -94,7 +97,7 @@ class System:
     tiny: Mapping[str, Any]
     task: str = "classification"
     image_size: tuple[int, int] | None = None
-    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
     normalization: str = "none"
     parameters: int
     features: Mapping[str, str]
@@ -104,10 +107,11 @@ class System:
     card_text: Path
     published: tuple[PublishedResult, ...] = field(default=())
     losses_reference: str | None = None
+    judgements_reference: str | None = None
     validation_metric: str | None = None
 
     @property
-    def input_shapes(self) -> dict[str, tuple[int, ...]]:
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Input name to shape without the batch; "image" for a network over one image."""
         return dict(self.inputs) if self.image_size is None else {"image": (*self.image_size, 3)}
 
@@ -147,6 +151,16 @@ class System:
         if self.losses_reference is None:
             raise UsageError(f"{self.name} has no loss of its own; its recipes name a stock loss")
         return resolve(self.losses_reference)(outputs, batch, options)
+
+    def judgements(self, outputs: Any, batch: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what each discriminator is to tell apart in a batch.
+
+        Raises:
+            UsageError: if the system has no discriminators.
+        """
+        if self.judgements_reference is None:
+            raise UsageError(f"{self.name} has no discriminators")
+        return resolve(self.judgements_reference)(outputs, batch)
 
     def recipe(self, name: str) -> Recipe:
         """Return the recipe called `name`.

@@ -17,7 +17,6 @@ from kzoo.files import sha256_of_file, write_atomic
 from kzoo.training.run_folder import Run
 
 if TYPE_CHECKING:
-    from kzoo.data.layers import LayerSource
     from kzoo.data.pairs import PairSource
     from kzoo.data.sources import DataSource
 
@@ -148,7 +147,7 @@ def _measure_matching(run: Run, source: PairSource, split: str, which: str, quie
         return {"examples": len(arrays["text"]), "metrics": system.evaluate(run.model(which), arrays)}
 
 
-def _measure_edges(run: Run, source: LayerSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
+def _measure_arrays(run: Run, source: Any, split: str, which: str, quiet: bool) -> dict[str, Any]:
     from kzoo.training.tasks import find_task
 
     system = registry.find(run.description.model)
@@ -159,8 +158,9 @@ def _measure_edges(run: Run, source: LayerSource, split: str, which: str, quiet:
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     "classification": _measure_classifier,
-    "edges": _measure_edges,
+    "edges": _measure_arrays,
     "matching": _measure_matching,
+    "translation": _measure_arrays,
 }
 
 

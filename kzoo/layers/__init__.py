@@ -5,6 +5,7 @@ from kzoo.layers.fusion import ConvolutionFusion, LocallyConnectedFusion, SumFus
 from kzoo.layers.local_response_normalization import LocalResponseNormalization
 from kzoo.layers.normalization import global_contrast_normalize, subtract_channel_means
 from kzoo.layers.recurrent_residual_fusion import RecurrentResidualFusion
+from kzoo.layers.reflection_pad import ReflectionPad2D
 from kzoo.layers.resize_to import ResizeTo
 from kzoo.layers.scale_and_shift import ScaleAndShift
 
@@ -15,6 +16,7 @@ __all__ = [
     "LocalResponseNormalization",
     "LocallyConnectedFusion",
     "RecurrentResidualFusion",
+    "ReflectionPad2D",
     "ResizeTo",
     "ScaleAndShift",
     "SignedSquareRoot",

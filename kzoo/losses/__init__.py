@@ -1,6 +1,15 @@
 """Losses that Keras lacks."""
 
+from kzoo.losses.adversarial import Judgement, least_squares_fake, least_squares_real
 from kzoo.losses.edges import balanced_edge_cross_entropy, edge_cross_entropy
 from kzoo.losses.ranking import Ranking, ranking_loss
 
-__all__ = ["Ranking", "balanced_edge_cross_entropy", "edge_cross_entropy", "ranking_loss"]
+__all__ = [
+    "Judgement",
+    "Ranking",
+    "balanced_edge_cross_entropy",
+    "edge_cross_entropy",
+    "least_squares_fake",
+    "least_squares_real",
+    "ranking_loss",
+]

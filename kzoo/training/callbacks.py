@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kzoo.errors import RunError, TrainingDivergedError
 from kzoo.files import write_atomic
 from kzoo.recipe import Recipe
+from kzoo.training.adversarial import AdversarialModel
 from kzoo.training.checkpoints import Checkpoints, save_variables
 
 
@@ -288,5 +289,6 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 def state_of(model: keras.Model) -> list[Any]:
-    """Return all variables that a run resumes from: weights, random seeds, optimiser."""
-    return [*model.variables, *model.optimizer.variables]
+    """Return all variables that a run resumes from: weights, random seeds, optimisers, pools of images."""
+    further = model.further_state if isinstance(model, AdversarialModel) else []
+    return [*model.variables, *model.optimizer.variables, *further]

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.errors import UnknownNameError
+from kzoo.errors import UnknownNameError, UsageError
 from kzoo.recipe import Recipe
 
 DECAYED = ("kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")
@@ -90,6 +90,29 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
         return keras.ops.equal(total, 0)
 
 
+@keras.saving.register_keras_serializable("kzoo")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that is kept until step `start`, then falls in equal parts to 0 at step `end`, never reached.
+
+    Raises:
+        UsageError: if it ends before it starts.
+    """
+
+    def __init__(self, learning_rate: float, start: int, end: int) -> None:
+        if not 0 <= start < end:
+            raise UsageError(f"a linear rate falls from step {start} to step {end}, the end of the run")
+        self.learning_rate, self.start, self.end = learning_rate, start, end
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, counted from 0."""
+        done = (keras.ops.cast(step, "float32") - self.start) / (self.end - self.start)
+        return self.learning_rate * keras.ops.minimum(1.0, 1.0 - done)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"learning_rate": self.learning_rate, "start": self.start, "end": self.end}
+
+
 def make_optimizer(recipe: Recipe, examples: int, layer_names: list[str]) -> keras.optimizers.Optimizer:
     """Return the recipe's optimiser and schedule as one Keras object.
 
@@ -129,6 +152,9 @@ def make_schedule(recipe: Recipe, examples: int) -> Any:
         boundaries = [recipe.in_steps(boundary, examples) for boundary in schedule.boundaries]
         rates = [rate * schedule.factor**fall for fall in range(len(boundaries) + 1)]
         return keras.optimizers.schedules.PiecewiseConstantDecay([step - 1 for step in boundaries], rates)
+    if schedule.kind == "linear":
+        start = recipe.in_steps(schedule.start, examples)
+        return ConstantThenLinear(rate, start, recipe.total_steps(examples))
     warmup = recipe.in_steps(schedule.warmup, examples)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else rate,

@@ -227,6 +227,7 @@ def _fit_stage(
         raise UsageError("schedule.kind: plateau, which watches the chief's tables, needs a single worker")
     metric = training.system.validation_metric or task.validation_metric
     writers = _writers(run, stage, metric, checkpoints, first_epoch) if is_chief(strategy) else []
+    samples = _samples(training, run, model, stage) if is_chief(strategy) else []
     try:
         with reduction:
             model.fit(
@@ -239,6 +240,7 @@ def _fit_stage(
                     StopAtNaN(stage.steps_per_epoch, _ids(examples, recipe)),
                     StopAtStep(stage.total_steps, stage.steps_per_epoch),
                     *validation.callbacks,
+                    *samples,
                     *writers,
                     bar,
                 ],
@@ -304,20 +306,32 @@ def _validation(training: Training, model: keras.Model, recipe: Recipe) -> Valid
     return training.task.validation(model, training.system, recipe, examples)
 
 
+def _samples(
+    training: Training, run: Run, model: keras.Model, stage: Stage
+) -> Sequence[keras.callbacks.Callback]:
+    split = stage.recipe.data.validation_split
+    if split is None:
+        return ()
+    examples = training.task.examples(training.system, training.source, split)
+    return training.task.samples(model, examples, run.folder, run.folder / "tensorboard" / stage.name)
+
+
 def _writers(
-    run: Run, stage: Stage, metric: str, checkpoints: Checkpoints, first_epoch: int
+    run: Run, stage: Stage, metric: str | None, checkpoints: Checkpoints, first_epoch: int
 ) -> Sequence[keras.callbacks.Callback]:
     recipe, epoch = stage.recipe, stage.epochs_before + first_epoch
     validated = recipe.data.validation_split is not None
     if recipe.schedule.kind == "plateau" and not validated:
         raise UsageError("schedule.kind: plateau needs data.validation_split, whose metric it watches")
+    if recipe.schedule.kind == "plateau" and metric is None:
+        raise UsageError("schedule.kind: plateau needs a metric to watch, which this kind of problem lacks")
     tables = EpochTables(run.folder, epoch, stage.epochs_before)
-    plateau = [ReduceOnPlateau(recipe, metric, tables.history, stage.epochs_before)]
+    falling = metric if recipe.schedule.kind == "plateau" else None
     return [
-        *(plateau if recipe.schedule.kind == "plateau" else []),
+        *([ReduceOnPlateau(recipe, falling, tables.history, stage.epochs_before)] if falling else []),
         tables,
         keras.callbacks.TensorBoard(str(run.folder / "tensorboard" / stage.name), write_graph=False),
-        *([KeepBest(run.folder, metric, first_epoch)] if validated and stage.last else []),
+        *([KeepBest(run.folder, metric, first_epoch)] if metric and validated and stage.last else []),
         WriteCheckpoint(checkpoints, stage.total_steps, stage.steps_per_epoch),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kzoo.data.data_source import Split
@@ -53,10 +54,11 @@ class Task(ABC):
     """A kind of problem.
 
     Attributes:
-        validation_metric: name in the logs of an epoch; higher is better.
+        validation_metric: name in the logs of an epoch; higher is better. None where the last weights are
+            kept: no measure says which generated pictures are best.
     """
 
-    validation_metric: str
+    validation_metric: str | None
 
     @abstractmethod
     def open(self, data: Data, systems: Sequence[System]) -> Source:
@@ -93,6 +95,12 @@ class Task(ABC):
     @abstractmethod
     def validation(self, model: keras.Model, system: System, recipe: Recipe, examples: Any) -> Validation:
         """Return how the model is measured on `examples` after each epoch."""
+
+    def samples(
+        self, model: keras.Model, examples: Any, folder: Path, tensorboard: Path
+    ) -> Sequence[keras.callbacks.Callback]:
+        """Return what draws pictures of `examples` into a run's folder and TensorBoard after each epoch."""
+        return ()
 
     @abstractmethod
     def compile(
