@@ -148,7 +148,7 @@ def _measure_matching(run: Run, source: PairSource, split: str, which: str, quie
         return {"examples": len(arrays["text"]), "metrics": system.evaluate(run.model(which), arrays)}
 
 
-def _measure_edges(run: Run, source: LayerSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
+def _measure_maps(run: Run, source: LayerSource, split: str, which: str, quiet: bool) -> dict[str, Any]:
     from kzoo.training.tasks import find_task
 
     system = registry.find(run.description.model)
@@ -159,8 +159,9 @@ def _measure_edges(run: Run, source: LayerSource, split: str, which: str, quiet:
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     "classification": _measure_classifier,
-    "edges": _measure_edges,
+    "edges": _measure_maps,
     "matching": _measure_matching,
+    "segmentation": _measure_maps,
 }
 
 

@@ -2,5 +2,12 @@
 
 from kzoo.losses.edges import balanced_edge_cross_entropy, edge_cross_entropy
 from kzoo.losses.ranking import Ranking, ranking_loss
+from kzoo.losses.segmentation import segmentation_cross_entropy
 
-__all__ = ["Ranking", "balanced_edge_cross_entropy", "edge_cross_entropy", "ranking_loss"]
+__all__ = [
+    "Ranking",
+    "balanced_edge_cross_entropy",
+    "edge_cross_entropy",
+    "ranking_loss",
+    "segmentation_cross_entropy",
+]

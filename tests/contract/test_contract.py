@@ -24,6 +24,7 @@ from kzoo.training.tasks import find_task
 NAMES = registry.names()
 CLASSIFIERS = [name for name in NAMES if registry.find(name).task == "classification"]
 EDGE_DETECTORS = [name for name in NAMES if registry.find(name).task == "edges"]
+SEGMENTERS = [name for name in NAMES if registry.find(name).task == "segmentation"]
 MATCHERS = [name for name in NAMES if registry.find(name).task == "matching"]
 CLASSES = ("apple", "pear", "plum")
 REFERENCE = Path(__file__).with_name("reference_outputs.json")
@@ -37,22 +38,24 @@ def tiny(name: str, **options: Any) -> keras.Model:
     system = registry.find(name)
     classes = {"classes": len(CLASSES)} if "classes" in system.options else {}
     model = system.build(**{**system.tiny, **classes, **options})
-    if system.task == "edges":
+    if system.task in ("edges", "segmentation"):
         let_gradients_through(model)
     return model
 
 
 def let_gradients_through(model: keras.Model) -> None:
-    """Set side filters, which begin at 0 and hold back all gradients in the first step, to other values."""
+    """Set scores, which begin at 0 and hold back all gradients in the first step, to other values."""
     for layer in model.layers:
         if layer.name.startswith("score_"):
             kernel, bias = layer.get_weights()
-            layer.set_weights([np.full(kernel.shape, 0.05, kernel.dtype), bias])
+            waves = np.cos(0.7 * np.arange(kernel.size)).reshape(kernel.shape)
+            layer.set_weights([0.1 * waves, bias])
 
 
 def pictures(system: System, count: int = ROWS) -> np.ndarray:
     """Return smooth coloured patterns, uint8 (count, H, W, 3), the same everywhere."""
-    height, width = (size or ANY_SIZE for size in system.input_shapes["image"][:2])
+    size = system.tiny.get("image_size", system.input_shapes.get("image", ())[:2])
+    height, width = (side or ANY_SIZE for side in size)
     rows, columns, numbers = np.mgrid[0:height, 0:width, 0 : count * 3].astype("float64")
     waves = np.sin(rows * (1 + numbers) / 7 + columns * (numbers - count) / 5)
     return np.moveaxis((waves * 127 + 128).reshape(height, width, count, 3), 2, 0).astype(np.uint8)
@@ -60,7 +63,7 @@ def pictures(system: System, count: int = ROWS) -> np.ndarray:
 
 def inputs(system: System, model: keras.Model) -> Any:
     """Return what goes into the tiny variant: normalised pictures, or features by name."""
-    if system.task == "edges":
+    if system.task in ("edges", "segmentation"):
         return {"image": pictures(system).astype("float32")}
     if system.image_size is not None:
         return normalize(pictures(system), system.normalization)
@@ -74,6 +77,8 @@ def targets(system: System) -> Any:
     if system.task == "edges":
         drawn = pictures(system)[..., 0] > 200
         return {"edges": drawn.astype(np.uint8), "sides": np.stack([drawn.astype(np.uint8)] * 5, axis=1)}
+    if system.task == "segmentation":
+        return {"labels": pictures(system)[..., 0] // 86}
     labels = np.arange(ROWS) % len(CLASSES)
     return {"image_index": np.arange(ROWS), "label": labels} if system.task == "matching" else labels
 
@@ -193,6 +198,27 @@ def test_an_edge_detector_is_served_as_exported_and_exported_as_built(name: str,
             np.testing.assert_allclose(client.edges(name, image).edges, edges[..., 0], atol=1e-5)
         odd = np.tile(images[0], (2, 3, 1))[:61, :83]
         assert client.edges(name, odd).edges.shape == (61, 83)
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_a_segmenter_is_served_as_exported_and_exported_as_built(name: str, tmp_path: Path) -> None:
+    model, system = tiny(name), registry.find(name)
+    images = pictures(system)
+    folder = export_model(model, system, classes=CLASSES, out=tmp_path, quiet=True)
+    logits = model({"image": images.astype("float32")}, training=False)["logits"]
+    expected = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
+    assert len(np.unique(expected)) > 1
+    exported = tf.saved_model.load(str(folder)).signatures
+    answer = exported["serving_tensor"](image=tf.constant(images, tf.float32))
+    assert np.mean(answer["labels"].numpy() != expected) < 1e-3
+    with serve(ServerConfig(base=tmp_path, port=0)) as server, Client(server.address) as client:
+        client.wait_until_ready(name)
+        for image, labels in zip(images, expected, strict=True):
+            found = client.segment(name, image)
+            assert np.mean(found.labels != labels) < 1e-3
+            assert found.class_names == CLASSES
+        odd = np.tile(images[0], (2, 3, 1))[:61, :83]
+        assert client.segment(name, odd).labels.shape == (61, 83)
 
 
 @pytest.mark.parametrize("name", MATCHERS)

@@ -12,6 +12,7 @@ TASKS = {
     "classification": "kzoo.training.tasks.classification:Classification",
     "edges": "kzoo.training.tasks.edges:Edges",
     "matching": "kzoo.training.tasks.matching:Matching",
+    "segmentation": "kzoo.training.tasks.segmentation:Segmentation",
 }
 
 
