@@ -47,7 +47,7 @@ class SegmentExamples:
         if wrong.any():
             row = int(np.argwhere(wrong)[0, 0])
             raise DataError(
-                f"label map {self.ids[row]!r} has label {labels[row][wrong[row]][0]}; expected 0 to "
+                f"label map {str(self.ids[row])!r} has label {labels[row][wrong[row]][0]}; expected 0 to "
                 f"{len(self.classes) - 1} ({', '.join(self.classes)}), or {IGNORED} for pixels left out"
             )
 

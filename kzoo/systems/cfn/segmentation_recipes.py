@@ -38,7 +38,7 @@ def segmentation_recipes(*, fixed_size: bool) -> dict[str, Recipe]:
         "house": Recipe(
             description=(
                 "Short recipe for about a thousand drawings of 64x64: a narrow network from random weights, "
-                "Adam with a cosine rate; a few minutes on one core."
+                "Adam with a cosine rate; about two minutes on one core."
             ),
             data=Data(name="house/emoji_layers"),
             pipeline=Pipeline(normalization="none", augmentation="pad_crop_flip"),
@@ -47,6 +47,6 @@ def segmentation_recipes(*, fixed_size: bool) -> dict[str, Recipe]:
             optimizer=Optimizer(name="adam", learning_rate=2e-3, momentum=0.9),
             schedule=Schedule(kind="cosine", warmup=1),
             batch_size=16,
-            epochs=20,
+            epochs=30,
         ),
     }
