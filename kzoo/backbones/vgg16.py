@@ -1,7 +1,7 @@
 """The convolutional trunk of VGG-16 (Simonyan and Zisserman 2015), with the weights of an edge detector.
 
 Where VGG-16's ImageNet weights cannot be had, those of HED (Xie and Tu 2015) can: a VGG-16 fine-tuned on the
-edges of BSDS500. 14,714,688 parameters.
+edges of BSDS500. 14,714,688 parameters. Those of ImageNet come from a file of keras.applications.
 """
 
 from __future__ import annotations
@@ -123,3 +123,29 @@ def hed_weights() -> Iterator[tuple[str, list[np.ndarray]]]:
                 yield f"block{block}_conv{number + 1}", arrays(f"block{block}/layers/{layer}")
             yield f"score_{block}", arrays(f"dsn{block}")
         yield "fused", arrays("fuse")
+
+
+def imagenet_weights(path: Path | None = None) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Yield layer names with kernel and bias of VGG-16: block1_conv1 ..., and its classifier's fc6 and fc7.
+
+    The two dense layers come as convolutions, (7, 7, 512, 4096) and (1, 1, 4096, 4096).
+
+    Args:
+        path: of the file that keras.applications publishes; None for the one in Keras's cache.
+
+    Raises:
+        DataError: if there is no such file, or it does not hold these weights.
+    """
+    from kzoo.backbones.fully_convolutional import NETWORKS, weight_file
+
+    file = weight_file("vgg16", path)
+    try:
+        classifier = NETWORKS["vgg16"].build(weights=str(file))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{file} does not hold the weights of VGG-16: {error}") from error
+    for layer in classifier.layers:
+        if layer.name.startswith("block") and layer.weights:
+            yield layer.name, layer.get_weights()
+    for dense, name, side in (("fc1", "fc6", 7), ("fc2", "fc7", 1)):
+        kernel, bias = classifier.get_layer(dense).get_weights()
+        yield name, [kernel.reshape(side, side, -1, kernel.shape[-1]), bias]

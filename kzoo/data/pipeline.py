@@ -129,7 +129,7 @@ def training_batches(
         if augmentation == "pad_crop_flip":
             image = tf.pad(image, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
         if augmentation != "none":
-            image = crop_flip(image, draws(seed, positions, image, size), size)
+            image = crop_flip(image, draw_windows(seed, positions, image, size), size)
         return tf.ensure_shape(image, (None, *size, 3)), label
 
     if normalization not in NORMALIZATIONS:
@@ -204,10 +204,17 @@ def index_stream(count: int, seed: int, start: int) -> tf.data.Dataset:
     return passes.flat_map(one_pass).skip(start % count)
 
 
-def draws(
+def draw_windows(
     seed: int, positions: tf.Tensor, images: tf.Tensor, size: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return what `crop_flip` needs for windows of `size`, drawn from the seed and each image's position."""
+    """Draw a window of `size` in each image and whether to flip it, as `crop_flip` takes them.
+
+    Args:
+        seed: with a position it decides the draw.
+        positions: int64 (N,), of the images in the stream.
+        images: (N, H, W, C), of which the size is taken.
+        size: (height, width) of the windows.
+    """
 
     def draw(position: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kzoo.data.domains import DomainExamples
 from kzoo.data.images import resize_image
-from kzoo.data.pipeline import crop_flip, dataset_options, draws, index_stream
+from kzoo.data.pipeline import crop_flip, dataset_options, draw_windows, index_stream
 from kzoo.errors import UsageError
 
 OTHER_ORDER = 1_000_003
@@ -34,7 +34,7 @@ def unpaired_batches(
         batch_size: pictures of each domain, over all replicas together.
         seed: of the order of the larger domain; that of the other follows from it.
         augmentation: "none", or "random_crop_flip": scale to `resize` a side, cut out the size that the
-            examples have, flip left-right in half of the cases, each domain by draws of its own.
+            examples have, flip left-right in half of the cases, each domain by draw_windows of its own.
         resize: pixels a side, for "random_crop_flip".
         first_step: the step to begin with.
 
@@ -70,7 +70,7 @@ def _reader(images: np.ndarray, seed: int, resize: int | None) -> Batch:
             image = resize_image(image, (resize, resize))
         image = tf.cast(image, tf.float32) / 127.5 - 1
         if resize is not None:
-            image = crop_flip(image, draws(seed, positions, image, size), size)
+            image = crop_flip(image, draw_windows(seed, positions, image, size), size)
         return tf.ensure_shape(image, (None, *size, 3))
 
     return read

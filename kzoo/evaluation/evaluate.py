@@ -160,6 +160,7 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     "classification": _measure_classifier,
     "edges": _measure_arrays,
     "matching": _measure_matching,
+    "segmentation": _measure_arrays,
     "translation": _measure_arrays,
 }
 

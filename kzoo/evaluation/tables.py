@@ -6,6 +6,7 @@ from kzoo.errors import UnknownNameError
 from kzoo.evaluation.table import Measure, TableDefinition, TableRow
 from kzoo.evaluation.tables_edges import EDGE_TABLES
 from kzoo.evaluation.tables_matching import MATCHING_TABLES
+from kzoo.evaluation.tables_segmentation import SEGMENTATION_TABLES
 from kzoo.evaluation.tables_translation import TRANSLATION_TABLES
 
 __all__ = ["TABLES", "Measure", "TableDefinition", "TableRow", "find_table"]
@@ -62,6 +63,7 @@ TABLES = {
             },
             orderings=(("cfn_11", "cnn_11"), ("cfn_11", "dsn_11"), ("cfn_19", "cnn_19")),
         ),
+        *SEGMENTATION_TABLES,
         *EDGE_TABLES,
         *TRANSLATION_TABLES,
         *MATCHING_TABLES,

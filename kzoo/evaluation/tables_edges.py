@@ -1,4 +1,4 @@
-"""Tables of chapter 3: supervisions of one edge detector."""
+"""Tables on edges: two fusions of side outputs (2.8), supervisions of one detector (chapter 3)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ def _row(name: str, printed: str, **loss_options: object) -> TableRow:
 
 
 EDGE_TABLES = (
+    TableDefinition(
+        table="2.8",
+        group="chapter-3",
+        title="Edges: side outputs fused by one weight each, and by weights of each pixel's own",
+        rows=(
+            TableRow(name="hed", system="hed", printed="HED"),
+            TableRow(name="fcfn_edge", system="fcfn_edge", printed="FCFN"),
+        ),
+        measures=BOUNDARIES,
+        baselines={"fcfn_edge": "hed"},
+        orderings=(("fcfn_edge", "hed"),),
+        recipes={"house/emoji_layers": "hed"},
+    ),
     TableDefinition(
         table="3.1",
         group="chapter-3",

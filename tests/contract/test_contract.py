@@ -26,6 +26,7 @@ NAMES = registry.names()
 CLASSIFIERS = [name for name in NAMES if registry.find(name).task == "classification"]
 EDGE_DETECTORS = [name for name in NAMES if registry.find(name).task == "edges"]
 TRANSLATORS = [name for name in NAMES if registry.find(name).task == "translation"]
+SEGMENTERS = [name for name in NAMES if registry.find(name).task == "segmentation"]
 MATCHERS = [name for name in NAMES if registry.find(name).task == "matching"]
 CLASSES = ("apple", "pear", "plum")
 REFERENCE = Path(__file__).with_name("reference_outputs.json")
@@ -39,23 +40,25 @@ def tiny(name: str, **options: Any) -> keras.Model:
     system = registry.find(name)
     classes = {"classes": len(CLASSES)} if "classes" in system.options else {}
     model = system.build(**{**system.tiny, **classes, **options})
-    if system.task == "edges":
+    if system.task in ("edges", "segmentation"):
         let_gradients_through(model)
     return model
 
 
 def let_gradients_through(model: keras.Model) -> None:
-    """Set side filters, which begin at 0 and hold back all gradients in the first step, to other values."""
+    """Set scores, which begin at 0 and hold back all gradients in the first step, to other values."""
     for layer in model.layers:
         if layer.name.startswith("score_"):
             kernel, bias = layer.get_weights()
-            layer.set_weights([np.full(kernel.shape, 0.05, kernel.dtype), bias])
+            waves = np.cos(0.7 * np.arange(kernel.size)).reshape(kernel.shape)
+            layer.set_weights([0.1 * waves, bias])
 
 
 def pictures(system: System, count: int = ROWS) -> np.ndarray:
     """Return smooth coloured patterns, uint8 (count, H, W, 3), the same everywhere."""
     any_size = 48 if system.task == "translation" else ANY_SIZE
-    height, width = (size or any_size for size in next(iter(system.input_shapes.values()))[:2])
+    size = system.tiny.get("image_size", next(iter(system.input_shapes.values()))[:2])
+    height, width = (side or any_size for side in size)
     rows, columns, numbers = np.mgrid[0:height, 0:width, 0 : count * 3].astype("float64")
     waves = np.sin(rows * (1 + numbers) / 7 + columns * (numbers - count) / 5)
     return np.moveaxis((waves * 127 + 128).reshape(height, width, count, 3), 2, 0).astype(np.uint8)
@@ -63,7 +66,7 @@ def pictures(system: System, count: int = ROWS) -> np.ndarray:
 
 def inputs(system: System, model: keras.Model) -> Any:
     """Return what goes into the tiny variant: normalised pictures, or features by name."""
-    if system.task == "edges":
+    if system.task in ("edges", "segmentation"):
         return {"image": pictures(system).astype("float32")}
     if system.task == "translation":
         first, second = np.split(pictures(system, 2 * ROWS).astype("float32") / 127.5 - 1, 2)
@@ -82,6 +85,8 @@ def targets(system: System) -> Any:
         return {"edges": drawn.astype(np.uint8), "sides": np.stack([drawn.astype(np.uint8)] * 5, axis=1)}
     if system.task == "translation":
         return {}
+    if system.task == "segmentation":
+        return {"labels": pictures(system)[..., 0] // 86}
     labels = np.arange(ROWS) % len(CLASSES)
     return {"image_index": np.arange(ROWS), "label": labels} if system.task == "matching" else labels
 
@@ -225,6 +230,27 @@ def test_a_translator_is_served_as_exported_and_exported_as_built(name: str, tmp
         assert client.translate(name, odd).pixels.shape == (61, 83, 3)
         with pytest.raises(InvalidArgumentError, match="expected 8x8 or more"):
             client.translate(name, odd[:7])
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_a_segmenter_is_served_as_exported_and_exported_as_built(name: str, tmp_path: Path) -> None:
+    model, system = tiny(name), registry.find(name)
+    images = pictures(system)
+    folder = export_model(model, system, classes=CLASSES, out=tmp_path, quiet=True)
+    logits = model({"image": images.astype("float32")}, training=False)["logits"]
+    expected = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
+    assert len(np.unique(expected)) > 1
+    exported = tf.saved_model.load(str(folder)).signatures
+    answer = exported["serving_tensor"](image=tf.constant(images, tf.float32))
+    assert np.mean(answer["labels"].numpy() != expected) < 1e-3
+    with serve(ServerConfig(base=tmp_path, port=0)) as server, Client(server.address) as client:
+        client.wait_until_ready(name)
+        for image, labels in zip(images, expected, strict=True):
+            found = client.segment(name, image)
+            assert np.mean(found.labels != labels) < 1e-3
+            assert found.class_names == CLASSES
+        odd = np.tile(images[0], (2, 3, 1))[:61, :83]
+        assert client.segment(name, odd).labels.shape == (61, 83)
 
 
 @pytest.mark.parametrize("name", MATCHERS)

@@ -3,6 +3,7 @@
 Eight classifiers for 32x32 images: two plain CNNs, and each with side branches that are fused by sum, by
 shared weights, or by locally-connected weights. Six for 224x224 images: two plain CNNs of 11 and 19 layers,
 their fusion networks, and what the smaller is compared with, side branches that predict and residual ones.
+Two segmentation networks on VGG-16.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from kzoo.registry import register
 from kzoo.system import System
 from kzoo.systems.cfn.published import published, published_on_imagenet
 from kzoo.systems.cfn.recipes import imagenet_recipes, recipes
+from kzoo.systems.cfn.segmentation import SEGMENTATION_SYSTEMS
 
 STAGES_A = ((5, (64,)), (5, (64,)), (5, (64,)))
 STAGES_B = ((3, (96, 96)), (3, (192, 192)), (3, (192, 192)))
@@ -116,3 +118,5 @@ for _base in BASES:
         register(_system(_prefix, _base))
 for _name in IMAGENET:
     register(_imagenet_system(_name))
+for _segmenter in SEGMENTATION_SYSTEMS:
+    register(_segmenter)

@@ -7,6 +7,7 @@ from kzoo.system import PublishedResult
 MEASURES = ("ods", "ois", "ap")
 _ROWS = {
     "hed": (
+        ("2.8", "HED", (0.780, 0.802, 0.786)),
         ("3.1", "Baseline 1", (0.762, 0.782, 0.766)),
         ("3.1", "Baseline 2", (0.780, 0.802, 0.786)),
         ("3.1", "RDS(Canny)", (0.785, 0.803, 0.813)),

@@ -1,0 +1,129 @@
+"""Segmentation: pictures with a label map each, a class for every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kzoo.data.layers import LayerSource, open_layers
+from kzoo.data.segment_batches import SegmentExamples, segment_batches
+from kzoo.errors import UsageError
+from kzoo.recipe import Data, Recipe
+from kzoo.system import System
+from kzoo.training.models import plain_copy
+from kzoo.training.own_loss import with_own_loss
+from kzoo.training.tasks.task import Task, Validation
+
+SIDE = 64
+METRIC = "mean_iou_percent"
+
+
+class Segmentation(Task):
+    """The class of each pixel."""
+
+    validation_metric = f"val_{METRIC}"
+
+    def open(self, data: Data, systems: Sequence[System]) -> LayerSource:
+        """Open pictures with their label maps."""
+        return open_layers(data.name, image_size_hint=SIDE)
+
+    def options(self, system: System, source: LayerSource) -> dict[str, Any]:
+        """Return the number of classes."""
+        return {"classes": len(source.classes)}
+
+    def adapted(self, model: keras.Model, source: LayerSource) -> keras.Model:
+        """Return `model`, or one with new scores and fusions where the number of classes differs."""
+        return with_score_channels(model, len(source.classes))
+
+    def examples(self, system: System, source: LayerSource, split: str) -> SegmentExamples:
+        """Read pictures and label maps at 64x64."""
+        return SegmentExamples.of(source.arrays(split, image_size=(SIDE, SIDE)), source.classes)
+
+    def batches(self, recipe: Recipe, examples: SegmentExamples, first_step: int = 0) -> tf.data.Dataset:
+        """Return batches of pictures and label maps; see `kzoo.data.segment_batches.segment_batches`."""
+        return segment_batches(
+            examples,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            augmentation=recipe.pipeline.augmentation,
+            padding=recipe.pipeline.padding,
+            resize=recipe.pipeline.resize,
+            first_step=first_step,
+        )
+
+    def validation(
+        self, model: keras.Model, system: System, recipe: Recipe, examples: SegmentExamples
+    ) -> Validation:
+        """Measure the mean IoU after each epoch."""
+        return Validation(callbacks=[_Measure(model, system, examples)])
+
+    def compile(
+        self,
+        model: keras.Model,
+        system: System,
+        recipe: Recipe,
+        optimizer: keras.optimizers.Optimizer,
+        batch: Any,
+    ) -> keras.Model:
+        """Return the model that minimises the system's own terms.
+
+        Raises:
+            UsageError: for another loss, and a model built for images of another size than the batch's.
+        """
+        if recipe.loss != "own":
+            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
+        given, built = tuple(batch[0]["image"].shape[1:3]), model.input_shape[1:3]
+        if any(one not in (None, two) for one, two in zip(built, given, strict=True)):
+            raise UsageError(
+                f"{system.name} is built for images of {built}; the data's are {given}: set "
+                f"options.image_size={list(given)}, or options.image_size=[null, null] with "
+                f"options.fusion_grid={list(given)} for images of any size"
+            )
+
+        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
+            return system.losses(outputs, batch, recipe.loss_options)
+
+        fitted = with_own_loss(model, terms, batch)
+        fitted.compile(optimizer=optimizer, jit_compile=False)
+        return fitted
+
+
+def with_score_channels(model: keras.Model, classes: int) -> keras.Model:
+    """Return `model` itself if it tells `classes` classes, else one with new layers "score_...".
+
+    Layers whose weights keep their shapes keep their values; the others begin anew.
+    """
+    if model.output["logits"].shape[-1] == classes:
+        return model
+
+    def with_classes(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.name.startswith("score_"):
+            config["filters"] = classes
+        return layer.__class__.from_config(config)
+
+    found = keras.models.clone_model(model, clone_function=with_classes)
+    for layer in found.layers:
+        before = model.get_layer(layer.name).get_weights()
+        if [tuple(weight.shape) for weight in layer.weights] == [array.shape for array in before]:
+            layer.set_weights(before)
+    return found
+
+
+class _Measure(keras.callbacks.Callback):
+    """Adds the mean IoU on a split to the logs of each epoch."""
+
+    def __init__(self, model: keras.Model, system: System, examples: SegmentExamples) -> None:
+        super().__init__()
+        self.measured = plain_copy(model)
+        self.system = system
+        self.examples = examples
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Measure, on a copy that knows no strategy."""
+        assert logs is not None
+        self.measured.set_weights(self.model.get_weights())
+        logs[f"val_{METRIC}"] = self.system.evaluate(self.measured, self.examples)[METRIC]
