@@ -88,11 +88,18 @@ class Schedule(_Section):
 
 
 class Blessing(_Section):
-    """What a retrained model must reach on the evaluation split before it is pushed."""
+    """What a retrained model must reach on the evaluation split before it is pushed.
 
-    at_least: float = Field(default=0.0, ge=0, le=1, description="accuracy, 0 to 1, below which none is")
+    Both bounds are shares, 0 to 1, of the best that the metric can be: of accuracy 1, of a percentage 100, of
+    r_sum 600.
+    """
+
+    metric: str | None = Field(
+        default=None, description="that decides, as `kzoo evaluate` names it; that of the task if left out"
+    )
+    at_least: float = Field(default=0.0, ge=0, le=1, description="share below which none is")
     worse_by: float = Field(
-        default=0.02, ge=0, le=1, description="accuracy by which it may fall short of the last blessed one"
+        default=0.02, ge=0, le=1, description="share by which it may fall short of the last pushed one"
     )
 
 

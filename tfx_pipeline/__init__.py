@@ -1,1 +1,1 @@
-"""Scheduled retraining: a TFX pipeline for registered classifiers, which blesses before it pushes."""
+"""Scheduled retraining: a TFX pipeline for registered systems, which blesses before it pushes."""

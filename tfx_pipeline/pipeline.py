@@ -1,14 +1,13 @@
-"""The pipeline of any registered classifier: from spans of data to a version that servers load, or not.
+"""The pipeline of any registered system: from spans of data to a version that servers load, or not.
 
 ImportExampleGen -> StatisticsGen -> ExampleValidator (curated schema) -> AnomalyGate -> Trainer (warm start
-from the last pushed model) -> Evaluator (value and change thresholds, against that model) and
-EmbeddedInfraValidator -> VersionPusher.
+from the last pushed model) -> Evaluator, or KzooEvaluator where TFMA has no such metric (value and change
+thresholds, against that model) and EmbeddedInfraValidator -> VersionPusher.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -20,15 +19,17 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 
 from kzoo import registry
-from kzoo.errors import UsageError
 from kzoo.recipe import Recipe
+from tfx_pipeline.components.evaluator import KzooEvaluator
 from tfx_pipeline.components.gate import AnomalyGate
 from tfx_pipeline.components.infra import EmbeddedInfraValidator
 from tfx_pipeline.components.push import VersionPusher
+from tfx_pipeline.examples import CLASS, LABEL
+from tfx_pipeline.kinds import Described, kind_named
 from tfx_pipeline.modules.trainer import TrainerConfig
-from tfx_pipeline.schemas import labelled_images, write_schema
+from tfx_pipeline.schemas import write_schema
 from tfx_pipeline.settings import Settings
-from tfx_pipeline.spans import CLASS, LABEL, SPLITS, Span, fingerprint, window
+from tfx_pipeline.spans import SPLITS, Span, describe, fingerprint, schema_key, window
 
 BASELINE = "baseline"
 LATEST_BLESSED = "latest blessed"
@@ -46,16 +47,14 @@ def make_pipeline(
         metadata: keep the metadata in the file of `settings`; not where an orchestrator has a store.
 
     Raises:
-        UsageError: if the system is no classifier.
-        UnknownNameError: if it is not registered.
+        UnknownNameError: if the system is not registered.
         DataError: if there is no span, or one is broken or of other classes than the newest.
     """
     system = registry.find(settings.system)
-    if system.task != "classification":
-        raise UsageError(f"{system.name} is for {system.task}; the pipeline retrains classifiers")
     spans = window(settings.spans, last=settings.last)
-    classes = spans[-1].classes
-    config = _trainer_config(settings, spans)
+    described = describe(spans)
+    kind = kind_named(described.kind)
+    config = _trainer_config(settings, described)
 
     examples = tfx.components.ImportExampleGen(
         input_base=str(link_window(settings, spans)),
@@ -65,7 +64,7 @@ def make_pipeline(
     )
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
     schema = tfx.components.ImportSchemaGen(
-        schema_file=str(write_schema(labelled_images(classes), _schema_folder(settings, classes)))
+        schema_file=str(write_schema(kind.schema(described), _schema_folder(settings, described)))
     )
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
@@ -83,15 +82,26 @@ def make_pipeline(
         custom_config={"kzoo": dataclasses.asdict(config)},
     )
     trainer.add_upstream_node(gate)
-    evaluator = tfx.components.Evaluator(
-        examples=examples.outputs["examples"],
-        model=trainer.outputs["model"],
-        baseline_model=base_model,
-        eval_config=evaluation(settings.recipe),
-        example_splits=["eval"],
+    compared = {
+        "examples": examples.outputs["examples"],
+        "model": trainer.outputs["model"],
+        "baseline_model": base_model,
+    }
+    evaluator = (
+        tfx.components.Evaluator(**compared, eval_config=evaluation(settings.recipe), example_splits=["eval"])
+        if system.task == "classification"
+        else KzooEvaluator(
+            **compared,
+            system=settings.system,
+            data=json.dumps(config.data),
+            thresholds=settings.recipe.blessing.model_dump_json(),
+        )
     )
     infra = EmbeddedInfraValidator(
-        model=trainer.outputs["model"], examples=examples.outputs["examples"], name=settings.system
+        model=trainer.outputs["model"],
+        examples=examples.outputs["examples"],
+        name=settings.system,
+        text=kind.text or "",
     )
     pusher = VersionPusher(
         model=trainer.outputs["model"],
@@ -100,7 +110,7 @@ def make_pipeline(
         name=settings.system,
         destination=str(settings.destination.resolve()),
         keep=settings.keep,
-        lineage=json.dumps(lineage(spans, config)),
+        lineage=json.dumps(lineage(spans, described, settings.recipe_name)),
     )
     return tfx.dsl.Pipeline(
         pipeline_name=settings.name,
@@ -173,29 +183,27 @@ def link_window(settings: Settings, spans: Sequence[Span]) -> Path:
     return folder.resolve()
 
 
-def lineage(spans: Sequence[Span], config: TrainerConfig) -> dict[str, Any]:
+def lineage(spans: Sequence[Span], described: Described, recipe_name: str) -> dict[str, Any]:
     """Return where a version comes from, as JSON values."""
     return {
         "spans": [span.name for span in spans],
         "data": sorted({span.data for span in spans}),
-        "fingerprint": config.fingerprint,
-        "recipe": config.recipe_name,
+        "fingerprint": described.fingerprint,
+        "recipe": recipe_name,
+        "schema": schema_key(described),
     }
 
 
-def _trainer_config(settings: Settings, spans: Sequence[Span]) -> TrainerConfig:
+def _trainer_config(settings: Settings, described: Described) -> TrainerConfig:
     return TrainerConfig(
         system=settings.system,
         recipe=settings.recipe.to_yaml(),
         recipe_name=settings.recipe_name,
-        classes=list(spans[-1].classes),
-        data=f"{settings.spans.name}: {', '.join(span.name for span in spans)}",
-        fingerprint=fingerprint(spans),
-        licence="that of the spans' data",
+        data=dataclasses.asdict(described),
         runs=str((settings.root / "runs").resolve()),
         strategy=settings.strategy,
     )
 
 
-def _schema_folder(settings: Settings, classes: Sequence[str]) -> Path:
-    return settings.root / "schemas" / hashlib.sha256(json.dumps(classes).encode()).hexdigest()[:16]
+def _schema_folder(settings: Settings, described: Described) -> Path:
+    return settings.root / "schemas" / schema_key(described)

@@ -1,93 +1,71 @@
-"""The examples that a TFX component reads, as a source that kzoo trains and evaluates on."""
+"""The examples in the files that a TFX component reads, whatever kind they are of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from kzoo.data.data_source import DataSource, Split
-from tfx_pipeline.spans import ID, IMAGE, LABEL
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from tfx_pipeline.examples import CLASS, ID, IMAGE, byte_values, strings
 
 
 @dataclass(frozen=True)
-class RecordFiles(DataSource):
-    """Labelled images in files of tf.train.Example, as `tfx_pipeline.spans` writes them.
+class Records:
+    """Gzipped TFRecord files of tf.train.Example, as `tfx_pipeline.spans` writes them.
 
     Attributes:
-        files: of each split, gzipped TFRecord files. Their order does not matter: examples come by their id.
+        files: of each split. Their order does not matter: examples come by their id.
+        category: the class that examples must have to be there; None for all of them.
     """
 
     files: Mapping[str, Sequence[str]]
+    category: str | None = None
 
-    def _place(self, image_size: tuple[int, int] | None) -> str:
-        return ", ".join(str(Path(files[0]).parent) for files in self.files.values())
+    @classmethod
+    def in_folders(cls, folders: Mapping[str, str]) -> Records:
+        """Take all files in the folder of each split."""
+        files = {split: [str(path) for path in sorted(Path(one).iterdir())] for split, one in folders.items()}
+        return cls(files)
 
-    def _examples(self, split: str, image_size: tuple[int, int] | None) -> tf.data.Dataset:
+    def serialized(self, split: str) -> list[bytes]:
+        """Return the serialized examples of a split, by their id."""
         import tensorflow as tf
 
-        from kzoo.data.images import decode_image, resize_image
+        found = tf.data.TFRecordDataset(list(self.files[split]), "GZIP").as_numpy_iterator()
+        keyed = ((features_of(record), record) for record in found)
+        kept = [
+            (byte_values(features, ID)[0], record)
+            for features, record in keyed
+            if self.category is None or self.category in strings(features, CLASS)
+        ]
+        return [record for _, record in sorted(kept)]
 
-        serialized = sorted(
-            tf.data.TFRecordDataset(list(self.files[split]), "GZIP").as_numpy_iterator(), key=_id
-        )
+    def features(self, split: str) -> list[Any]:
+        """Return the features of each example of a split, by its id."""
+        return [features_of(record) for record in self.serialized(split)]
 
-        def example(record: tf.Tensor) -> dict[str, tf.Tensor]:
-            string, number = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.int64)
-            one = tf.io.parse_single_example(record, {IMAGE: string, LABEL: number, ID: string})
-            image = decode_image(one[IMAGE])
-            if image_size is not None:
-                image = tf.ensure_shape(resize_image(image, image_size), (*image_size, 3))
-            return {"image": image, "label": one[LABEL], "id": one[ID]}
+    def of_category(self, category: str) -> Records:
+        """Return the examples of one class."""
+        return replace(self, category=category)
 
-        records = tf.data.Dataset.from_tensor_slices(serialized)
-        return records.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    def categories(self, split: str) -> list[str]:
+        """Return the names of the classes that a split's examples have, sorted."""
+        return sorted({name for features in self.features(split) for name in strings(features, CLASS)})
 
-    def encoded(self, split: str, count: int) -> list[bytes]:
+    def images(self, split: str, count: int) -> list[bytes]:
         """Return the encoded images of the first `count` examples of a split."""
-        import tensorflow as tf
+        return [byte_values(features, IMAGE)[0] for features in self.features(split)[:count]]
 
-        records = tf.data.TFRecordDataset(list(self.files[split]), "GZIP").take(count)
-        return [_feature(record, IMAGE) for record in records.as_numpy_iterator()]
+    def texts(self, split: str, name: str, count: int) -> list[str]:
+        """Return the first `count` strings of a feature of a split; [] where it has none."""
+        found = chain.from_iterable(strings(features, name) for features in self.features(split))
+        return list(islice(found, count))
 
 
-def open_records(
-    files: Mapping[str, Sequence[str]], classes: Sequence[str], *, name: str, fingerprint: str, licence: str
-) -> RecordFiles:
-    """Return the examples of files, counted.
-
-    Args:
-        files: of each split, gzipped TFRecord files.
-        classes: names of the labels.
-        name, fingerprint, licence: of the data that they come from.
-    """
+def features_of(record: bytes) -> Any:
+    """Return the features of a serialized tf.train.Example, by name."""
     import tensorflow as tf
 
-    splits = {}
-    for split, paths in files.items():
-        count = sum(1 for _ in tf.data.TFRecordDataset(list(paths), "GZIP"))
-        splits[split] = Split(split, count)
-    return RecordFiles(
-        name=name,
-        classes=tuple(classes),
-        splits=splits,
-        fingerprint=fingerprint,
-        licence=licence,
-        source="spans of a pipeline",
-        files=files,
-    )
-
-
-def _id(record: bytes) -> bytes:
-    return _feature(record, ID)
-
-
-def _feature(record: bytes, name: str) -> bytes:
-    import tensorflow as tf
-
-    value: bytes = tf.train.Example.FromString(record).features.feature[name].bytes_list.value[0]
-    return value
+    return tf.train.Example.FromString(record).features.feature

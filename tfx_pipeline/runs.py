@@ -16,7 +16,7 @@ from kzoo.errors import KzooError, UsageError
 from kzoo.export.export import versions
 from kzoo.files import folder_written_aside
 from tfx_pipeline.settings import Settings
-from tfx_pipeline.spans import fingerprint, window
+from tfx_pipeline.spans import describe, schema_key, window
 
 LOCK_FILE = ".lock"
 _BEGUN = re.compile(r"Component (\S+) is running\.")
@@ -32,6 +32,7 @@ class PipelineRun:
         name: the time it began, in UTC.
         components: state of each, in the order of their execution.
         spans, fingerprint, recipe: what was trained on what; empty if the run did not come so far.
+        schema: hash of the spans' kind, classes and facts.
         blessed, infra_blessed: None if the run did not come so far.
         version: that was pushed, or None.
         model: where the model lies that was trained, or "".
@@ -42,6 +43,7 @@ class PipelineRun:
     spans: tuple[str, ...] = ()
     fingerprint: str = ""
     recipe: str = ""
+    schema: str = ""
     blessed: bool | None = None
     infra_blessed: bool | None = None
     version: int | None = None
@@ -133,21 +135,14 @@ def last_pushed(settings: Settings) -> str | None:
     if not settings.metadata.is_file():
         return None
     spans = window(settings.spans, last=settings.last)
-    now = fingerprint(spans)
+    described = describe(spans)
+    now, schema = described.fingerprint, schema_key(described)
     pushed = [
         run.model
         for run in list_runs(settings.metadata)
-        if run.version is not None and run.fingerprint != now and _classes_of(run.model) == spans[-1].classes
+        if run.version is not None and run.fingerprint != now and run.schema == schema
     ]
     return pushed[-1] if pushed else None
-
-
-def _classes_of(model: str) -> tuple[str, ...]:
-    from tfx.utils import path_utils
-
-    from kzoo.export.card import read_card
-
-    return read_card(Path(path_utils.serving_model_path(model))).classes
 
 
 def list_runs(metadata: Path) -> list[PipelineRun]:
@@ -219,6 +214,7 @@ def _describe(store: Any, context: Any) -> PipelineRun:
         spans=tuple(told.get("spans", ())),
         fingerprint=told.get("fingerprint", ""),
         recipe=told.get("recipe", ""),
+        schema=told.get("schema", ""),
         blessed=_flag(artifacts.get("ModelBlessing"), "blessed"),
         infra_blessed=_flag(artifacts.get("InfraBlessing"), "blessed"),
         version=_number(pushed, "version") if _flag(pushed, "pushed") else None,

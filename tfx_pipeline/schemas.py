@@ -9,25 +9,37 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from kzoo.files import write_atomic
-from tfx_pipeline.spans import CLASS, ID, IMAGE, LABEL
+from tfx_pipeline.examples import CLASS, LABEL
 
 SCHEMA_FILE = "schema.pbtxt"
 
 
-def labelled_images(classes: Sequence[str]) -> schema_pb2.Schema:
-    """Return the schema of labelled images: one image, label, class and id an example, none of them missing.
+def add_one(schema: schema_pb2.Schema, name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
+    """Add a feature of which every example has one value."""
+    feature = add_some(schema, name, kind)
+    feature.value_count.max = 1
+    return feature
 
-    Args:
-        classes: names of the labels; a label outside 0..C - 1 and a class of another name are anomalies.
-    """
-    schema = schema_pb2.Schema()
-    for name in (IMAGE, ID):
-        _feature(schema, name, schema_pb2.BYTES)
-    label = _feature(schema, LABEL, schema_pb2.INT)
+
+def add_some(schema: schema_pb2.Schema, name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
+    """Add a feature of which every example has one value or more."""
+    feature = schema.feature.add(name=name, type=kind)
+    feature.value_count.min = 1
+    feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
+    return feature
+
+
+def add_label(schema: schema_pb2.Schema, classes: Sequence[str], *, several: bool = False) -> None:
+    """Add the label, an index of the classes, and the class's name; if several, any number of both."""
+    label = add_one(schema, LABEL, schema_pb2.INT)
     label.int_domain.min, label.int_domain.max = 0, len(classes) - 1
     label.int_domain.is_categorical = True
-    _feature(schema, CLASS, schema_pb2.BYTES).string_domain.value.extend(classes)
-    return schema
+    name = add_one(schema, CLASS, schema_pb2.BYTES)
+    name.string_domain.value.extend(classes)
+    if several:
+        for feature in (label, name):
+            feature.ClearField("presence")
+            feature.ClearField("value_count")
 
 
 def write_schema(schema: schema_pb2.Schema, folder: Path) -> Path:
@@ -38,10 +50,3 @@ def write_schema(schema: schema_pb2.Schema, folder: Path) -> Path:
     if not path.is_file() or path.read_text("utf-8") != text:
         write_atomic(path, text)
     return path
-
-
-def _feature(schema: schema_pb2.Schema, name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
-    feature = schema.feature.add(name=name, type=kind)
-    feature.value_count.min = feature.value_count.max = 1
-    feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
-    return feature

@@ -19,7 +19,7 @@ class Settings:
     """What a pipeline is built of.
 
     Attributes:
-        system: registered name of a classifier.
+        system: registered name.
         recipe_name, recipe: how it is trained; `recipe.blessing` says what it must reach.
         spans: folder of spans.
         last: how many of the newest spans are trained on.

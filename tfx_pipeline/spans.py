@@ -5,7 +5,7 @@ SPANS/span-3/train.tfrecord.gz  examples to train on
 SPANS/span-3/validation.tfrecord.gz  examples by which the best epoch is kept
 SPANS/span-3/eval.tfrecord.gz   examples that decide on blessing
 
-Each record is a tf.train.Example: image_bytes (PNG), label (int64), class (its name) and id.
+Each record is a tf.train.Example with image_bytes (PNG) and id; `tfx_pipeline.kinds` says what else.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from kzoo.data.data_source import DataSource
 from kzoo.errors import DataError, UsageError
 from kzoo.files import folder_written_aside, sha256_of_file
-
-if TYPE_CHECKING:
-    import numpy as np
+from tfx_pipeline.kinds import Described, kind_of
 
 SPLITS = {"train": "train", "validation": "validation", "eval": "test"}
 DESCRIPTION = "span.json"
-IMAGE, LABEL, CLASS, ID = "image_bytes", "label", "class", "id"
 _NAME = re.compile(r"span-([1-9]\d*)")
 
 
@@ -37,17 +34,23 @@ class Span:
 
     Attributes:
         number: from 1, ascending with time.
+        kind: a name of `tfx_pipeline.kinds`.
         data: name of the source that it was taken from.
+        licence: of the source.
         classes: names of the labels.
         examples: of each split, "train", "validation" and "eval".
         sha256: of the file of each split.
+        facts: what else the kind needs to know.
     """
 
     number: int
+    kind: str
     data: str
+    licence: str
     classes: tuple[str, ...]
     examples: Mapping[str, int]
     sha256: Mapping[str, str]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -55,35 +58,28 @@ class Span:
         return f"span-{self.number}"
 
 
-def deliver(
-    source: DataSource,
-    spans: Path,
-    *,
-    number: int | None = None,
-    part: tuple[int, int] = (0, 1),
-    image_size: tuple[int, int] | None = None,
-) -> Span:
+def deliver(source: Any, spans: Path, *, number: int | None = None, part: tuple[int, int] = (0, 1)) -> Span:
     """Write the examples of a source, or a part of them, as a span.
 
     Train and validation examples keep their split, test examples go into "eval".
 
     Args:
-        source: labelled images.
+        source: opened data of one of `tfx_pipeline.kinds`.
         spans: folder of all spans.
         number: of the new span; by default one more than the highest there is.
         part: (k, n): every n-th example from the k-th on, so that n spans share the source.
-        image_size: (height, width) that images are resized to; None keeps each as it is.
 
     Returns:
         The span that SPANS/span-NUMBER now holds.
 
     Raises:
-        UsageError: for a part that is none, or a number that is taken.
+        UsageError: for a part that is none, a number that is taken, or a source of no such kind.
         DataError: if the source lacks a split, a split would be empty, or an example cannot be read.
     """
     first, step = part
     if not 0 <= first < step:
         raise UsageError(f"part must be (k, n) with 0 <= k < n; received {part}")
+    kind = kind_of(source)
     number = number or max((one.number for one in list_spans(spans)), default=0) + 1
     folder = spans / f"span-{number}"
     if folder.exists():
@@ -91,14 +87,26 @@ def deliver(
     spans.mkdir(parents=True, exist_ok=True)
     with folder_written_aside(folder) as aside:
         examples = {
-            split: _write(aside / f"{split}.tfrecord.gz", _take(source, name, first, step, image_size))
+            split: _write(
+                aside / f"{split}.tfrecord.gz",
+                islice(kind.examples(source, _there(source, name)), first, None, step),
+            )
             for split, name in SPLITS.items()
         }
         for split, count in examples.items():
             if not count:
                 raise DataError(f"{source.name} has no example for the split {split!r} of a span")
         hashes = {split: sha256_of_file(aside / f"{split}.tfrecord.gz") for split in SPLITS}
-        span = Span(number, source.name, source.classes, examples, hashes)
+        span = Span(
+            number=number,
+            kind=kind.name,
+            data=source.name,
+            licence=source.licence,
+            classes=tuple(source.classes),
+            examples=examples,
+            sha256=hashes,
+            facts=kind.facts(source),
+        )
         (aside / DESCRIPTION).write_text(json.dumps(asdict(span), indent=2) + "\n", encoding="utf-8")
     return span
 
@@ -120,7 +128,8 @@ def window(spans: Path, *, last: int) -> list[Span]:
 
     Raises:
         UsageError: for a window below 1.
-        DataError: if there is none, a file is not what its span says, or the spans' classes differ.
+        DataError: if there is none, a file is not what its span says, or the spans differ in kind, classes
+            or facts.
     """
     if last < 1:
         raise UsageError(f"window is {last}; expected one span or more")
@@ -128,10 +137,10 @@ def window(spans: Path, *, last: int) -> list[Span]:
     if not chosen:
         raise DataError(f"there is no span in {spans}; `kzoo pipeline deliver` writes one")
     for span in chosen:
-        if span.classes != chosen[-1].classes:
+        if _schema_of(span) != _schema_of(chosen[-1]):
             raise DataError(
-                f"{span.name} has the classes {', '.join(span.classes)}; {chosen[-1].name} has "
-                f"{', '.join(chosen[-1].classes)}: another schema, which a window cannot hold"
+                f"{span.name} has {_schema_of(span)}; {chosen[-1].name} has {_schema_of(chosen[-1])}: "
+                "another schema, which a window cannot hold"
             )
         for split, expected in span.sha256.items():
             path = spans / span.name / f"{split}.tfrecord.gz"
@@ -147,6 +156,30 @@ def fingerprint(spans: Sequence[Span]) -> str:
     return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
+def describe(spans: Sequence[Span]) -> Described:
+    """Return what there is to say of a window of spans."""
+    newest = spans[-1]
+    return Described(
+        kind=newest.kind,
+        name=f"spans: {', '.join(span.name for span in spans)}",
+        classes=list(newest.classes),
+        fingerprint=fingerprint(spans),
+        licence="; ".join(sorted({span.licence for span in spans})),
+        facts=newest.facts,
+    )
+
+
+def schema_key(described: Described) -> str:
+    """Return a hash of what spans must have in common to share a window, and a model to begin from."""
+    told = json.dumps([described.kind, list(described.classes), dict(described.facts)])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _schema_of(span: Span) -> str:
+    facts = "".join(f", {name} {value}" for name, value in span.facts.items())
+    return f"{span.kind.replace('_', ' ')} of {', '.join(span.classes) or 'no classes'}{facts}"
+
+
 def _read(folder: Path) -> Span:
     try:
         content = json.loads((folder / DESCRIPTION).read_text("utf-8"))
@@ -158,30 +191,18 @@ def _read(folder: Path) -> Span:
     return span
 
 
-def _take(
-    source: DataSource, split: str, first: int, step: int, image_size: tuple[int, int] | None
-) -> Iterator[tuple[np.ndarray, int, str, str]]:
+def _there(source: Any, split: str) -> str:
     if split not in source.splits:
         raise DataError(f"{source.name} has no split {split!r}, which a span needs")
-    for position, one in enumerate(source.read(split, image_size=image_size).as_numpy_iterator()):
-        if position % step == first:
-            label = int(one["label"])
-            yield one["image"], label, source.classes[label], one["id"].decode("utf-8")
+    return split
 
 
-def _write(path: Path, examples: Iterator[tuple[np.ndarray, int, str, str]]) -> int:
+def _write(path: Path, examples: Iterator[Any]) -> int:
     import tensorflow as tf
 
     count = 0
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for image, label, name, identity in examples:
-            png = tf.io.encode_png(image).numpy()
-            features = {
-                IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
-                LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-                CLASS: tf.train.Feature(bytes_list=tf.train.BytesList(value=[name.encode()])),
-                ID: tf.train.Feature(bytes_list=tf.train.BytesList(value=[identity.encode()])),
-            }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+        for example in examples:
+            writer.write(example.SerializeToString())
             count += 1
     return count

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A registered classifier (`kzoo list`).")]
+NameArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A registered model (`kzoo list`).")]
 RootOption = Annotated[
     Path | None, typer.Option(help="Artifacts, metadata and spans; pipelines/MODEL if left out.")
 ]
@@ -46,22 +46,25 @@ def add_to(app: typer.Typer) -> None:
 @group.command()
 def deliver(
     name: NameArgument,
-    data: Annotated[str, typer.Argument(help="A data set (`kzoo data` lists them) or a folder of images.")],
+    data: Annotated[
+        str, typer.Argument(help="A data set (`kzoo data` lists them), or a folder of its kind.")
+    ],
     root: RootOption = None,
+    recipe: RecipeOption = None,
     part: Annotated[str, typer.Option(metavar="K/N", help="Every N-th example from the K-th on.")] = "1/1",
 ) -> None:
-    """Write labelled images as the next span, which the next run trains on.
+    """Write examples as the next span, which the next run trains on.
 
     Example: kzoo pipeline deliver cfn_a house/emoji --part 1/2
     """
     import_tensorflow()
     from kzoo import registry
-    from kzoo.data.sources import open_source
+    from kzoo.training.tasks import find_task
     from tfx_pipeline import spans
 
     system = registry.find(name)
-    hint = max(system.image_size) if system.image_size else None
-    source = open_source(data, image_size_hint=hint)
+    _, chosen = options.recipe_of(system, data, recipe, [])
+    source = find_task(system.task).open(chosen.data, [system])
     span = spans.deliver(source, _root(root, name) / "spans", part=_part(part))
     counts = ", ".join(f"{count} {split}" for split, count in span.examples.items())
     typer.echo(f"{span.name} of {data}: {counts}")
@@ -94,7 +97,7 @@ def run(
         from tfx_pipeline.spans import list_spans
 
         if not list_spans(settings.spans):
-            deliver(name, data, root)
+            deliver(name, data, root, recipe)
     import_tensorflow()
     from tfx_pipeline.runs import run_local
 

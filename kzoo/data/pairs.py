@@ -89,7 +89,7 @@ class PairSource:
         encoding = self.encoding
         files = [encoding.folder / shard.file for shard in encoding.shards() if shard.split == split]
         rows = [row for file in files for row in _read(file, encoding)]
-        found = _joined(rows, len(self.classes), multi_label=encoding.source.multi_label)
+        found = joined(rows, len(self.classes), multi_label=encoding.source.multi_label)
         expected = self.splits[split].examples
         if len(found["caption"]) != expected:
             raise DataError(
@@ -166,7 +166,15 @@ def _require(
         raise DataError(f"{file}: the features of {image_id} are not finite")
 
 
-def _joined(rows: list[dict[str, Any]], classes: int, *, multi_label: bool) -> dict[str, np.ndarray]:
+def joined(rows: list[dict[str, Any]], classes: int, *, multi_label: bool) -> dict[str, np.ndarray]:
+    """Return what `PairSource.arrays` does, of images in order.
+
+    Args:
+        rows: of each image image_id, captions, label (its classes' indices), image (K,) and text (its
+            captions, L).
+        classes: how many there are; 0 without labels.
+        multi_label: whether an image may have any number of classes.
+    """
     import numpy as np
 
     counts = [len(row["captions"]) for row in rows]

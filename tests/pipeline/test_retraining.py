@@ -136,7 +136,7 @@ def test_from_span_to_live_version_without_a_failed_request(
 
     place.deliver(str(shuffled(tmp_path / "shuffled")))
     refused = place.try_to_run(expected=DATA_ERROR)
-    assert "span-3 has Activities, Animals & Nature" in refused
+    assert "span-3 has labelled images of Activities, Animals & Nature" in refused
     third = place.run("--window", "1", expected=NOT_BLESSED)
     assert third.trained
     assert (third.spans, third.blessed, third.infra_blessed, third.version) == (

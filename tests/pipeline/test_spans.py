@@ -10,8 +10,9 @@ from PIL import Image
 
 from kzoo.data.sources import DataSource, open_source
 from kzoo.errors import DataError, UsageError
-from tfx_pipeline.records import open_records
-from tfx_pipeline.spans import DESCRIPTION, SPLITS, deliver, fingerprint, list_spans, window
+from tfx_pipeline.kinds import kind_named
+from tfx_pipeline.records import Records
+from tfx_pipeline.spans import DESCRIPTION, SPLITS, deliver, describe, fingerprint, list_spans, window
 
 COUNTS = {"train": 4, "validation": 2, "test": 2}
 
@@ -38,7 +39,7 @@ def test_a_span_holds_the_source_and_reads_back_equal(source: DataSource, tmp_pa
     assert span.examples == {"train": 8, "validation": 4, "eval": 4}
     assert list_spans(tmp_path / "spans") == [span]
     files = {split: [str(tmp_path / "spans" / "span-1" / f"{split}.tfrecord.gz")] for split in SPLITS}
-    records = open_records(files, span.classes, name="x", fingerprint="y", licence="z")
+    records = kind_named(span.kind).open(describe([span]), Records(files))
     for split, name in SPLITS.items():
         ours, theirs = records.arrays(split, image_size=None), source.arrays(name, image_size=None)
         order = np.argsort(theirs["id"])
@@ -101,7 +102,7 @@ def test_a_span_of_other_classes_is_another_schema(source: DataSource, tmp_path:
     deliver(source, tmp_path)
     other = open_source(str(draw(tmp_path / "green", classes=("green", "red"))))
     deliver(other, tmp_path)
-    with pytest.raises(DataError, match=r"span-1 has the classes blue, red; span-2 has green, red"):
+    with pytest.raises(DataError, match=r"span-1 has labelled images of blue, red; span-2 has .* green, red"):
         window(tmp_path, last=2)
 
 

@@ -6,14 +6,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
+import numpy as np
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from kzoo.errors import KzooError, ServingError
+from kzoo.export.requests import WARM_UP_FILE
 
 REQUESTS = 8
 START_SECONDS = 120
@@ -25,16 +28,20 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     examples: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Examples],
     blessing: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.InfraBlessing],
     name: tfx.dsl.components.Parameter[str],
+    text: tfx.dsl.components.Parameter[str],
 ) -> None:
-    """Serve the model to itself with real requests of the split "eval", and bless it if all are answered."""
-    from tfx_pipeline.records import open_records
+    """Serve the model to itself with real requests of the split "eval", and bless it if all are answered.
 
-    folder = artifact_utils.get_split_uri([examples], "eval")
-    files = {"eval": [str(path) for path in sorted(Path(folder).iterdir())]}
-    images = open_records(files, (), name="eval", fingerprint="", licence="").encoded("eval", REQUESTS)
+    They are the version's warm-up requests, with images, and texts from the feature `text`, of that split.
+    """
+    from tfx_pipeline.records import Records
+
+    records = Records.in_folders({"eval": artifact_utils.get_split_uri([examples], "eval")})
+    images = records.images("eval", REQUESTS)
+    texts = [one.encode() for one in records.texts("eval", text, REQUESTS)] if text else []
     path = Path(path_utils.serving_model_path(model.uri))
     try:
-        check(path, name, images)
+        check(path, name, images, texts)
         reason = ""
     except KzooError as error:
         reason = str(error)
@@ -45,19 +52,45 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     blessing.set_string_custom_property("reason", reason)
 
 
-def check(version: Path, name: str, images: list[bytes]) -> None:
-    """Serve a model's folder from a process of its own and ask it for the classes of images.
+def check(version: Path, name: str, images: list[bytes], texts: list[bytes]) -> None:
+    """Serve a model's folder from a process of its own and ask every endpoint, in batches of 1 and of 8.
 
     Raises:
-        ServingError: if the server does not start, or an answer is an error or not as long as the question.
+        ServingError: if the server does not start, or an answer is an error or not a number.
     """
     from kzoo.serving import Client
 
     with served(version, name) as address, Client(address) as client:
         client.wait_until_ready(name, timeout_seconds=START_SECONDS)
-        answers = client.classify(name, images)
-        if len(answers) != len(images):
-            raise ServingError(f"{name} gave {len(answers)} answers to {len(images)} images")
+        for signature, inputs in requests(version, images, texts):
+            answers = client.predict(name, inputs, signature=signature, timeout_seconds=START_SECONDS)
+            for output, values in answers.items():
+                if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+                    raise ServingError(f"{name}: {output!r} of {signature!r} is not finite")
+
+
+def requests(
+    version: Path, images: list[bytes], texts: list[bytes]
+) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Return a version's warm-up requests as (signature, inputs), its images and texts replaced by others.
+
+    Args:
+        version: folder of an export.
+        images, texts: taken in turn; where there are none, those of the request stay.
+    """
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    found = []
+    for record in tf.data.TFRecordDataset(str(version / WARM_UP_FILE)).as_numpy_iterator():
+        request = PredictionLog.FromString(record).predict_log.request
+        inputs = {input_: tf.make_ndarray(tensor) for input_, tensor in request.inputs.items()}
+        for input_, values in inputs.items():
+            others = images if input_.startswith("image") else texts
+            if values.dtype == object and others:
+                values[:] = list(islice(cycle(others), len(values)))
+        found.append((request.model_spec.signature_name, inputs))
+    return found
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from kzoo.export.card import KERAS_FILE
 from kzoo.recipe import Recipe
 from kzoo.training.strategy import make_strategy
 from kzoo.training.train import Training, train
-from tfx_pipeline.records import RecordFiles, open_records
+from tfx_pipeline.kinds import Described, kind_named
+from tfx_pipeline.records import Records
 
 WARM_UP_EXAMPLES = 8
 
@@ -30,10 +31,7 @@ class TrainerConfig:
         system: registered name.
         recipe: its recipe as YAML.
         recipe_name: what it is called.
-        classes: names of the labels.
-        data: names of the spans.
-        fingerprint: of their files.
-        licence: of the data.
+        data: the fields of `tfx_pipeline.kinds.Described`.
         runs: folder of run folders; a training that was interrupted goes on in its own.
         strategy: a name of `kzoo.training.strategy`.
     """
@@ -41,10 +39,7 @@ class TrainerConfig:
     system: str
     recipe: str
     recipe_name: str
-    classes: Sequence[str]
-    data: str
-    fingerprint: str
-    licence: str
+    data: Mapping[str, Any]
     runs: str
     strategy: str = "mirrored"
 
@@ -56,11 +51,12 @@ def run_fn(fn_args: Any) -> None:
         fn_args: TFX's `FnArgs`, with a `TrainerConfig` as its custom_config.
     """
     config = TrainerConfig(**fn_args.custom_config["kzoo"])
-    source = _source(config, fn_args)
+    described, records = Described(**config.data), _records(fn_args)
+    source = kind_named(described.kind).open(described, records)
     system = registry.find(config.system)
     start = _start(fn_args.base_model)
     recipe = Recipe.from_yaml(config.recipe)
-    data = {"name": config.data, "train_split": "train", "validation_split": "validation"}
+    data = {"name": described.name, "train_split": "train", "validation_split": "validation"}
     recipe = recipe.model_copy(
         update={
             "data": recipe.data.model_copy(update=data),
@@ -80,21 +76,20 @@ def run_fn(fn_args: Any) -> None:
         )
     )
     with tempfile.TemporaryDirectory() as folder:
-        examples = source.encoded("validation", WARM_UP_EXAMPLES)
+        examples = records.images("validation", WARM_UP_EXAMPLES)
         version = export_run(run, Path(folder), version=1, examples=examples, quiet=True)
         shutil.copytree(version, fn_args.serving_model_dir, dirs_exist_ok=True)
     shutil.copytree(run.folder, fn_args.model_run_dir, dirs_exist_ok=True)
 
 
-def _source(config: TrainerConfig, fn_args: Any) -> RecordFiles:
+def _records(fn_args: Any) -> Records:
     import tensorflow as tf
 
-    files = {
-        "train": sorted(tf.io.gfile.glob(fn_args.train_files)),
-        "validation": sorted(tf.io.gfile.glob(fn_args.eval_files)),
-    }
-    return open_records(
-        files, config.classes, name=config.data, fingerprint=config.fingerprint, licence=config.licence
+    return Records(
+        {
+            "train": sorted(tf.io.gfile.glob(fn_args.train_files)),
+            "validation": sorted(tf.io.gfile.glob(fn_args.eval_files)),
+        }
     )
 
 
@@ -103,5 +98,5 @@ def _start(base_model: str | None) -> Path | None:
 
 
 def _key(config: TrainerConfig, start: Path | None) -> str:
-    told = json.dumps([config.system, config.recipe, config.fingerprint, str(start)])
+    told = json.dumps([config.system, config.recipe, config.data["fingerprint"], str(start)])
     return f"{config.system}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
