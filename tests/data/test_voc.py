@@ -11,10 +11,14 @@ import tensorflow as tf
 from PIL import Image
 from scipy.io import savemat
 
+from kzoo import registry
 from kzoo.data.builders.voc2012 import CLASSES, sbd_labels, voc_labels
 from kzoo.data.segment_batches import IGNORED, SegmentRecords, segment_batches
 from kzoo.data.voc import open_voc
 from kzoo.errors import DataError
+from kzoo.evaluation.evaluate import evaluate_run
+from kzoo.training.strategy import make_strategy
+from kzoo.training.train import Training, train
 
 OWN_TRAIN = ("2007_000032", "2007_000039")
 OWN_VALIDATION = ("2007_000033", "2007_000042", "2007_000061")
@@ -128,3 +132,26 @@ def test_records_whose_sizes_differ_are_named() -> None:
         read(39, (64, 64))
     with pytest.raises(tf.errors.InvalidArgumentError, match="larger than"):
         read(40, (32, 64))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fcn8s", "fcfn_seg"])
+def test_the_published_recipe_trains_on_it(name: str, manual: Path, tmp_path: Path) -> None:
+    system = registry.find(name)
+    small = ["options.blocks=[[1,4],[1,4],[1,4],[1,4],[1,4]]", "options.top_units=8", "options.top_kernel=1"]
+    recipe = system.recipe("published").override(["steps=2", "options.weights=null", *small])
+    source = open_voc()
+    run = train(
+        Training(
+            system=system,
+            recipe_name="published",
+            recipe=recipe,
+            source=source,
+            out=tmp_path / "run",
+            strategy=make_strategy(),
+            quiet=True,
+        )
+    )
+    found = evaluate_run(run, source, recipe.data.test_split)
+    assert found.examples == 2
+    assert 0 <= found.metrics["mean_iou_percent"] <= 100
