@@ -1,19 +1,22 @@
-"""Pictures with their label maps: examples in memory, and the batches that segmentation learns from."""
+"""Pictures with their label maps, in memory or on disk, and the batches that segmentation learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.images import resize_image
+from kzoo.data.images import decode_image, resize_image
 from kzoo.data.layers import LayerArrays
 from kzoo.data.pipeline import crop_flip, dataset_options, draw_windows, index_stream
+from kzoo.data.record_examples import RecordIds, Records
 from kzoo.errors import DataError, UsageError
 
 IGNORED = 255
+
+Reader = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,87 @@ class SegmentExamples:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.images.shape[1:3]
+
+    def reader(self) -> Reader:
+        """Return the function (rows) -> (images uint8 (B, H, W, 3), labels uint8 (B, H, W))."""
+        images, labels = tf.constant(self.images), tf.constant(self.labels)
+        return lambda rows: (tf.gather(images, rows), tf.gather(labels, rows))
+
+    def parts(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield images and labels in order, `count` at a time."""
+        for first in range(0, len(self), count):
+            yield self.images[first : first + count], self.labels[first : first + count]
+
+
+@dataclass(frozen=True)
+class SegmentRecords:
+    """A split on disk, in place of `SegmentExamples`; each example is padded to one size when it is read.
+
+    Padding is at the right and below, black and ignored.
+
+    Attributes:
+        records: dictionaries of "image" and "labels", encoded, and "name".
+        classes: names.
+        size: (height, width), which none exceeds.
+    """
+
+    records: Records = field(repr=False)
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def ids(self) -> RecordIds:
+        """The names, read when they are asked for."""
+        return RecordIds(self.records, "name")
+
+    def reader(self) -> Reader:
+        """Return the function (rows) -> (images uint8 (B, H, W, 3), labels uint8 (B, H, W)).
+
+        It raises tf.errors.InvalidArgumentError for what cannot be decoded, for a label map of another size
+        than its image, and for an image larger than `size`.
+        """
+
+        def decoded(encoded: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            image, labels = decode_image(encoded[0]), tf.io.decode_png(encoded[1], channels=1)
+            found, expected = tf.shape(image)[:2], tf.constant(self.size)
+            same, fits = tf.reduce_all(tf.shape(labels)[:2] == found), tf.reduce_all(found <= expected)
+            sizes = [found, tf.shape(labels)[:2]]
+            checks = [
+                tf.debugging.Assert(same, ["a label map is of another size than its image", *sizes]),
+                tf.debugging.Assert(fits, [f"an image is larger than {self.size}", *sizes]),
+            ]
+            with tf.control_dependencies(checks):
+                border = tf.pad((expected - found)[:, None], [[0, 1], [1, 0]])
+            image, labels = tf.pad(image, border), tf.pad(labels, border, constant_values=IGNORED)
+            return tf.ensure_shape(image, (*self.size, 3)), tf.ensure_shape(labels[..., 0], self.size)
+
+        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            encoded = tf.numpy_function(self._read, [rows], (tf.string, tf.string))
+            known = tuple(tf.ensure_shape(one, (None,)) for one in encoded)
+            return tf.map_fn(decoded, known, fn_output_signature=(tf.uint8, tf.uint8))
+
+        return read
+
+    def parts(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield images and labels in order, `count` at a time."""
+        rows = tf.data.Dataset.range(len(self)).batch(count)
+        yield from rows.map(self.reader(), num_parallel_calls=2).prefetch(2).as_numpy_iterator()
+
+    def _read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = self.records.__getitems__([int(row) for row in rows])
+        images, labels = (np.array([one[name] for one in found], object) for name in ("image", "labels"))
+        return images, labels
+
 
 def segment_batches(
-    examples: SegmentExamples,
+    examples: SegmentExamples | SegmentRecords,
     *,
     batch_size: int,
     seed: int,
@@ -94,13 +175,13 @@ def segment_batches(
     Raises:
         UsageError: if `resize` is smaller than the examples.
     """
-    images, labels = tf.constant(examples.images), tf.constant(examples.labels)
-    size = examples.images.shape[1:3]
+    read, size = examples.reader(), examples.size
     if resize and resize < max(size):
         raise UsageError(f"resize must be {max(size)} or more, the examples' size; received {resize}")
 
     def batch(positions: tf.Tensor, rows: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        image, label = tf.gather(images, rows), tf.gather(labels, rows)[..., None]
+        image, label = read(rows)
+        label = label[..., None]
         if resize:
             image = resize_image(image, (resize, resize))
             label = tf.image.resize(label, (resize, resize), method="nearest")

@@ -48,7 +48,7 @@ def test_fcfn_begins_with_means_and_weighs_each_place_and_class() -> None:
     np.testing.assert_allclose(model(image)["logits"][0, 0, 0], [52.75, 105.5, 158.25], rtol=1e-6)
     kernel, bias = model.get_layer("fused_3").get_weights()
     assert (kernel.shape, bias.shape) == ((4, 4, 3, 2, 1), (4, 4, 3))
-    kernel[0, 0, 1], bias[0, 0, 1] = [[0], [1]], 7
+    kernel[0, 0, 1], bias[0, 0, 1] = [[1], [0]], 7
     model.get_layer("fused_3").set_weights([kernel, bias])
     found = model(image)["logits"].numpy()
     np.testing.assert_allclose(found[0, 0, 0], [52.75, 207, 158.25], rtol=1e-6)

@@ -80,7 +80,7 @@ def build_segmenter(
         finer = _score(trunk.get_layer(f"block{number}_pool").output, classes, f"pool{number}")
         coarser = ResizeTo(name=f"enlarged_{number}", dtype=_full())([scores, finer])
         grid = None if fusion_grid is None else tuple(-(-side // stride) for side in fusion_grid)
-        scores = _fusion(fusion, grid, fusion_activation, f"fused_{number}")([coarser, finer])
+        scores = _fusion(fusion, grid, fusion_activation, f"fused_{number}")([finer, coarser])
     logits = ResizeTo(name="logits", dtype=_full())([scores, image])
     model = keras.Model(image, {"logits": logits}, name=name)
     _load(model, weights, blocks)

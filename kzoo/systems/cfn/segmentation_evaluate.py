@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -21,22 +21,39 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
 
     Args:
         model: of this room.
-        data: images uint8 (N, H, W, 3), labels uint8 (N, H, W), 255 for pixels left out, and classes, names,
-            as attributes.
+        data: `kzoo.data.segment_batches.SegmentExamples` or `SegmentRecords`.
 
     Raises:
         UsageError: as `label_maps`.
     """
-    return measure(model, data.images, data.labels, data.classes)
+    return _measure(model, data.parts(BATCH_SIZE), data.classes)
 
 
 def measure(
     model: keras.Model, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> dict[str, float]:
-    """Return what `evaluate` does, for arrays; so a trained network judges pictures that another one made."""
+    """Return what `evaluate` does, for arrays; so a trained network judges pictures that another one made.
+
+    Args:
+        model: of this room.
+        images: uint8 (N, H, W, 3).
+        labels: uint8 (N, H, W), 255 for pixels left out.
+        classes: names.
+
+    Raises:
+        UsageError: for label maps of another size than their images, and as `label_maps`.
+    """
     if labels.shape != images.shape[:3]:
         raise UsageError(f"a label map is of its image's size; received {images.shape} and {labels.shape}")
-    confusion = confusion_matrix(labels, label_maps(model, images), len(classes))
+    return _measure(model, [(images, labels)], classes)
+
+
+def _measure(
+    model: keras.Model, parts: Iterable[tuple[np.ndarray, np.ndarray]], classes: Sequence[str]
+) -> dict[str, float]:
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    for images, labels in parts:
+        confusion += confusion_matrix(labels, label_maps(model, images), len(classes))
     of_classes = zip(classes, class_iou(confusion), strict=True)
     return {
         "mean_iou_percent": 100 * mean_iou(confusion),

@@ -9,13 +9,14 @@ import keras
 import tensorflow as tf
 
 from kzoo.data.layers import LayerSource, open_layers
-from kzoo.data.segment_batches import SegmentExamples, segment_batches
+from kzoo.data.segment_batches import SegmentExamples, SegmentRecords, segment_batches
+from kzoo.data.voc import VOC, SegmentSource, open_voc
 from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
 from kzoo.training.own_loss import with_own_loss
-from kzoo.training.tasks.task import Task, Validation
+from kzoo.training.tasks.task import Source, Task, Validation
 
 SIDE = 64
 METRIC = "mean_iou_percent"
@@ -26,23 +27,31 @@ class Segmentation(Task):
 
     validation_metric = f"val_{METRIC}"
 
-    def open(self, data: Data, systems: Sequence[System]) -> LayerSource:
-        """Open pictures with their label maps."""
+    def open(self, data: Data, systems: Sequence[System]) -> LayerSource | SegmentSource:
+        """Open pictures with their label maps: drawings by layer, or VOC."""
+        if data.name == VOC:
+            return open_voc()
         return open_layers(data.name, image_size_hint=SIDE)
 
-    def options(self, system: System, source: LayerSource) -> dict[str, Any]:
+    def options(self, system: System, source: Source) -> dict[str, Any]:
         """Return the number of classes."""
         return {"classes": len(source.classes)}
 
-    def adapted(self, model: keras.Model, source: LayerSource) -> keras.Model:
+    def adapted(self, model: keras.Model, source: Source) -> keras.Model:
         """Return `model`, or one with new scores and fusions where the number of classes differs."""
         return with_score_channels(model, len(source.classes))
 
-    def examples(self, system: System, source: LayerSource, split: str) -> SegmentExamples:
-        """Read pictures and label maps at 64x64."""
+    def examples(
+        self, system: System, source: LayerSource | SegmentSource, split: str
+    ) -> SegmentExamples | SegmentRecords:
+        """Read drawings at 64x64; photographs of VOC are read as they are needed, padded to 512x512."""
+        if isinstance(source, SegmentSource):
+            return source.examples(split)
         return SegmentExamples.of(source.arrays(split, image_size=(SIDE, SIDE)), source.classes)
 
-    def batches(self, recipe: Recipe, examples: SegmentExamples, first_step: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, recipe: Recipe, examples: SegmentExamples | SegmentRecords, first_step: int = 0
+    ) -> tf.data.Dataset:
         """Return batches of pictures and label maps; see `kzoo.data.segment_batches.segment_batches`."""
         return segment_batches(
             examples,
@@ -55,7 +64,7 @@ class Segmentation(Task):
         )
 
     def validation(
-        self, model: keras.Model, system: System, recipe: Recipe, examples: SegmentExamples
+        self, model: keras.Model, system: System, recipe: Recipe, examples: SegmentExamples | SegmentRecords
     ) -> Validation:
         """Measure the mean IoU after each epoch."""
         return Validation(callbacks=[_Measure(model, system, examples)])
@@ -116,7 +125,7 @@ def with_score_channels(model: keras.Model, classes: int) -> keras.Model:
 class _Measure(keras.callbacks.Callback):
     """Adds the mean IoU on a split to the logs of each epoch."""
 
-    def __init__(self, model: keras.Model, system: System, examples: SegmentExamples) -> None:
+    def __init__(self, model: keras.Model, system: System, examples: Any) -> None:
         super().__init__()
         self.measured = plain_copy(model)
         self.system = system
