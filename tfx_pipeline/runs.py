@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import Any
 
 from kzoo.errors import KzooError, UsageError
 from kzoo.export.export import versions
-from kzoo.files import folder_written_aside
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, schema_key, window
 
@@ -127,7 +125,10 @@ def _only_names(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def last_pushed(settings: Settings) -> str | None:
-    """Return where the newest pushed model lies that was trained on other spans than the newest, or None.
+    """Return where the model lies that is served, or else the newest before it that had other spans, or None.
+
+    After a rollback the served version is a copy of an older one; versions pushed after that one are passed
+    over.
 
     What was trained on the same spans is left out, so that running again on unchanged input begins from the
     same model and finds all of it done. So is a model of other classes, or of the same in another order.
@@ -135,14 +136,20 @@ def last_pushed(settings: Settings) -> str | None:
     if not settings.metadata.is_file():
         return None
     spans = window(settings.spans, last=settings.last)
+    from tfx_pipeline.components.push import origin_of_served
+
     described = describe(spans)
     now, schema = described.fingerprint, schema_key(described)
+    served = origin_of_served(settings.destination / settings.system)
     pushed = [
-        run.model
+        (run.version, run.model)
         for run in list_runs(settings.metadata)
-        if run.version is not None and run.fingerprint != now and run.schema == schema
+        if run.version is not None
+        and (served is None or run.version <= served)
+        and run.fingerprint != now
+        and run.schema == schema
     ]
-    return pushed[-1] if pushed else None
+    return max(pushed)[1] if pushed else None
 
 
 def list_runs(metadata: Path) -> list[PipelineRun]:
@@ -170,22 +177,16 @@ def rollback(folder: Path, version: int) -> int:
 
     Raises:
         UsageError: if it is not there, or is the newest.
+        KzooError: if the copy cannot be written.
     """
     there = versions(folder)
     if version not in there:
         raise UsageError(f"{folder} has no version {version}, only {', '.join(map(str, there)) or 'none'}")
     if version == there[-1]:
         raise UsageError(f"version {version} of {folder} is the one that is served")
-    from kzoo.export.card import CARD_FILE, PAGE_FILE, read_card
-    from kzoo.export.page import render_page
+    from tfx_pipeline.components.push import copy_version
 
-    new = there[-1] + 1
-    with folder_written_aside(folder / str(new)) as aside:
-        shutil.copytree(folder / str(version), aside, dirs_exist_ok=True)
-        card = read_card(aside).model_copy(update={"version": new})
-        (aside / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (aside / PAGE_FILE).write_text(render_page(card), encoding="utf-8")
-    return new
+    return copy_version(folder, version)
 
 
 def _store(metadata: Path) -> Any:

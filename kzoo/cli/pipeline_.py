@@ -33,6 +33,10 @@ BeamOption = Annotated[
     list[str] | None, typer.Option("--beam", metavar="ARG", help="An argument of Beam's, as --runner=...")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+IndexOption = Annotated[
+    bool,
+    typer.Option("--index", help="Push an index of the images too, which `search` of servers answers from."),
+]
 SAVED_MODELS = Path("savedmodels")
 
 
@@ -82,6 +86,7 @@ def run(
     set_: options.SetOption = None,
     last: WindowOption = 3,
     keep: KeepOption = 5,
+    index: IndexOption = False,
     strategy: options.StrategyOption = options.Strategy.mirrored,
     beam: BeamOption = None,
 ) -> None:
@@ -92,7 +97,7 @@ def run(
 
     Example: kzoo pipeline run cfn_a --data house/emoji
     """
-    settings = _settings(name, root, out, recipe, set_, last, keep, strategy, beam)
+    settings = _settings(name, root, out, recipe, set_, last, keep, index, strategy, beam)
     if data is not None:
         from tfx_pipeline.spans import list_spans
 
@@ -163,6 +168,7 @@ def schedule(
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday.")] = "0 3 * * *",
     root: RootOption = None,
     out: DestinationOption = SAVED_MODELS,
+    index: IndexOption = False,
     image: Annotated[str, typer.Option(help="Container image for Kubernetes.")] = "kzoo:latest",
 ) -> None:
     """Write what runs the pipeline at set times: systemd units, a cron line, a CronJob, an Airflow DAG.
@@ -173,6 +179,7 @@ def schedule(
 
     program = shutil.which("kzoo") or f"{Path(sys.executable).with_name('kzoo')}"
     command = [program, "pipeline", "run", name, "--root", str(_root(root, name)), "--out", str(out)]
+    command += ["--index"] if index else []
     for path in write_schedule(Schedule(name, cron, command, Path.cwd(), image), folder):
         typer.echo(f"wrote {path}")
 
@@ -186,10 +193,11 @@ def compile_(
     recipe: RecipeOption = None,
     set_: options.SetOption = None,
     last: WindowOption = 3,
+    index: IndexOption = False,
     image: Annotated[str, typer.Option(help="Container image with kzoo in it.")] = "kzoo:latest",
 ) -> None:
     """Write the pipeline for Kubeflow Pipelines v2 or Vertex AI."""
-    settings = _settings(name, root, out, recipe, set_, last, 5, options.Strategy.mirrored, None)
+    settings = _settings(name, root, out, recipe, set_, last, 5, index, options.Strategy.mirrored, None)
     import_tensorflow()
     from tfx_pipeline.kubeflow import write_specification
 
@@ -208,6 +216,7 @@ def _settings(
     set_: list[str] | None,
     last: int,
     keep: int,
+    index: bool,
     strategy: options.Strategy,
     beam: list[str] | None,
 ) -> Settings:
@@ -227,6 +236,7 @@ def _settings(
         root=folder,
         destination=out,
         keep=keep,
+        index=index,
         strategy=strategy.value,
         beam_arguments=tuple(beam) if beam else BEAM_ARGUMENTS,
     )
