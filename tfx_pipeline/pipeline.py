@@ -135,7 +135,7 @@ def make_pipeline(
     )
     return tfx.dsl.Pipeline(
         pipeline_name=settings.name,
-        pipeline_root=str((settings.root / "artifacts").resolve()),
+        pipeline_root=str(settings.artifacts.resolve()),
         components=[
             examples, statistics, schema, validator, gate, *([before] if before else []),
             trainer, evaluator, *index, infra, pusher,

@@ -49,6 +49,11 @@ class Settings:
         return f"kzoo-{self.system.replace('_', '-')}"
 
     @property
+    def artifacts(self) -> Path:
+        """The folder of what components make."""
+        return self.root / "artifacts"
+
+    @property
     def metadata(self) -> Path:
         """The file of the metadata store."""
         return self.root / "metadata.sqlite"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from kzoo.cli.quiet import import_tensorflow
 from kzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from tfx_pipeline.runs import PipelineRun
+    from tfx_pipeline.history import PipelineRun
     from tfx_pipeline.settings import Settings
 
 group = typer.Typer(no_args_is_help=True)
@@ -106,7 +107,8 @@ def run(
     import_tensorflow()
     from tfx_pipeline.runs import run_local
 
-    found = run_local(settings, say=lambda text: typer.echo(text, err=True))
+    with os.fdopen(os.dup(2), "w", encoding="utf-8") as screen:
+        found = run_local(settings, say=lambda text: print(text, file=screen, flush=True))
     typer.echo(_verdict(found, settings))
     if found.version is None:
         raise typer.Exit(NOT_BLESSED)
@@ -114,8 +116,9 @@ def run(
 
 @group.command()
 def runs(name: NameArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
-    """List the runs of a pipeline: spans, state, blessings and the version that was pushed."""
-    from tfx_pipeline.runs import list_runs
+    """List the runs of a pipeline: on what data, code and recipe, how good, blessed or not, which version."""
+    import_tensorflow()
+    from tfx_pipeline.history import list_runs
 
     found = list_runs(_root(root, name) / "metadata.sqlite")
     if as_json:
@@ -124,11 +127,13 @@ def runs(name: NameArgument, root: RootOption = None, as_json: JsonOption = Fals
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "spans", "data", "recipe", "trained", "blessed", "serves", "version")
+    columns = ("run", "spans", "data", "code", "recipe", "trained", "metric", "blessed", "serves", "version")
+    table = Table(*columns)
     for one in found:
         state = "yes" if one.trained else "cached" if "Trainer" in one.components else "no"
         cells = (_yes(one.blessed), _yes(one.infra_blessed), str(one.version or ""))
-        table.add_row(one.name, ", ".join(one.spans), one.fingerprint[:12], one.recipe, state, *cells)
+        made_of = (", ".join(one.spans), one.fingerprint[:12], _short(one.commit), one.recipe)
+        table.add_row(one.name[:19], *made_of, state, _metric(one), *cells)
     Console().print(table)
 
 
@@ -139,7 +144,8 @@ def show(
     root: RootOption = None,
 ) -> None:
     """Print all that the metadata store knows of a run, as JSON."""
-    from tfx_pipeline.runs import list_runs
+    import_tensorflow()
+    from tfx_pipeline.history import list_runs
 
     found = {one.name: one for one in list_runs(_root(root, name) / "metadata.sqlite")}
     chosen = run_name or max(found, default="")
@@ -260,6 +266,16 @@ def _verdict(found: PipelineRun, settings: Settings) -> str:
         return f"{', '.join(found.spans)}: {trained}; {reason}, nothing is pushed"
     place = settings.destination / settings.system / str(found.version)
     return f"{', '.join(found.spans)}: {trained}; blessed, {place}"
+
+
+def _short(commit: str) -> str:
+    name, dirty, _ = commit.partition("-dirty")
+    return name[:7] + dirty
+
+
+def _metric(found: PipelineRun) -> str:
+    value = found.metrics.get(found.metric)
+    return "" if value is None else f"{found.metric} {value:.4g}"
 
 
 def _yes(value: Any) -> str:
