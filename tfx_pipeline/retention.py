@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kzoo.export.export import versions
+from tfx_pipeline.components.push import origin_of
 from tfx_pipeline.history import PIPELINE_RUN, list_runs, open_store
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, window
@@ -18,7 +19,8 @@ FINISHED = "final.keras"
 def prune(settings: Settings) -> list[str]:
     """Remove what no run needs any more, and return the folders of artifacts that are gone.
 
-    The newest `keep` runs stay, and those that pushed a version that is there still; artifacts that these
+    The newest `keep` runs stay, and those that pushed a version that is there still, or the original of
+    one; artifacts that these
     have made or taken from the cache stay with them. Folders of trainings that have ended go, which
     the Trainer has copied, and those of other windows than the present one. With `keep` 0 all artifacts stay.
     """
@@ -27,7 +29,8 @@ def prune(settings: Settings) -> list[str]:
     if not settings.keep:
         return []
     found = list_runs(settings.metadata)
-    there = versions(settings.destination / settings.system)
+    served = settings.destination / settings.system
+    there = {origin_of(served / str(version)) for version in versions(served)} - {None}
     newest = {run.name for run in found[-settings.keep :]}
     kept = {run.name for run in found if run.name in newest or run.version in there}
     return _remove_artifacts(open_store(settings.metadata), kept)

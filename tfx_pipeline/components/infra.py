@@ -121,10 +121,13 @@ def served(version: Path, name: str, index: Path | None = None) -> Iterator[str]
             (assembled / path.name).symlink_to(path)
         if index is not None:
             (assembled / INDEX_FOLDER).symlink_to(index.resolve())
-        command = [sys.executable, "-m", "kzoo.cli", "serve", str(base), "--port", "0"]
+        command = [sys.executable, "-m", "tfx_pipeline.watched", "serve", str(base), "--port", "0"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--port-file", str(port_file)], stdout=output, stderr=subprocess.STDOUT
+                [*command, "--port-file", str(port_file)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         try:
             yield f"127.0.0.1:{_port(process, port_file, log)}"

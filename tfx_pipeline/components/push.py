@@ -92,11 +92,13 @@ def origin_of_served(folder: Path) -> int | None:
     None if there is no version, or the newest was not pushed by a pipeline.
     """
     there = versions(folder)
-    if not there:
-        return None
+    return origin_of(folder / str(there[-1])) if there else None
+
+
+def origin_of(version: Path) -> int | None:
+    """Return the number that a version was pushed under; None if it was not pushed by a pipeline."""
     try:
-        told = json.loads((folder / str(there[-1]) / LINEAGE_FILE).read_text("utf-8"))
-        return int(told[ORIGIN])
+        return int(json.loads((version / LINEAGE_FILE).read_text("utf-8"))[ORIGIN])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
