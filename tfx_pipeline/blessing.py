@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from kzoo.errors import UnknownNameError, UsageError
 from kzoo.recipe import Blessing
 
-DECIDING_METRIC = {"classification": "accuracy", "edges": "ods", "matching": "r_sum"}
+DECIDING_METRIC = {
+    "classification": "accuracy",
+    "edges": "ods",
+    "matching": "r_sum",
+    "segmentation": "mean_iou_percent",
+}
 _BEST = {"r_sum": 600.0}
 _PERCENT = ("_percent", "_r@1", "_r@5", "_r@10")
 

@@ -2,7 +2,8 @@
 
 ImportExampleGen -> StatisticsGen -> ExampleValidator (curated schema) -> AnomalyGate -> Trainer (warm start
 from the last pushed model) -> Evaluator, or KzooEvaluator where TFMA has no such metric (value and change
-thresholds, against that model) and EmbeddedInfraValidator -> VersionPusher.
+thresholds, against that model), IndexBuilder where an index is wanted, and EmbeddedInfraValidator ->
+VersionPusher.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 
 from kzoo import registry
-from kzoo.recipe import Recipe
+from kzoo.errors import UsageError
+from kzoo.recipe import Blessing, Recipe
 from tfx_pipeline.components.evaluator import KzooEvaluator
 from tfx_pipeline.components.gate import AnomalyGate
+from tfx_pipeline.components.index import IndexBuilder
 from tfx_pipeline.components.infra import EmbeddedInfraValidator
 from tfx_pipeline.components.push import VersionPusher
 from tfx_pipeline.examples import CLASS, LABEL
@@ -48,9 +51,12 @@ def make_pipeline(
 
     Raises:
         UnknownNameError: if the system is not registered.
+        UsageError: if an index is asked for of a system that embeds no images.
         DataError: if there is no span, or one is broken or of other classes than the newest.
     """
     system = registry.find(settings.system)
+    if settings.index and system.image_size is None:
+        raise UsageError(f"{system.name} has no endpoint `embed` for images, by which an index is made")
     spans = window(settings.spans, last=settings.last)
     described = describe(spans)
     kind = kind_named(described.kind)
@@ -97,11 +103,25 @@ def make_pipeline(
             thresholds=settings.recipe.blessing.model_dump_json(),
         )
     )
+    index = (
+        [
+            IndexBuilder(
+                model=trainer.outputs["model"],
+                examples=examples.outputs["examples"],
+                name=settings.system,
+                data=json.dumps(config.data),
+            )
+        ]
+        if settings.index
+        else []
+    )
+    beside = {"index": index[0].outputs["index"]} if index else {}
     infra = EmbeddedInfraValidator(
         model=trainer.outputs["model"],
         examples=examples.outputs["examples"],
         name=settings.system,
         text=kind.text or "",
+        **beside,
     )
     pusher = VersionPusher(
         model=trainer.outputs["model"],
@@ -111,13 +131,14 @@ def make_pipeline(
         destination=str(settings.destination.resolve()),
         keep=settings.keep,
         lineage=json.dumps(lineage(spans, described, settings.recipe_name)),
+        **beside,
     )
     return tfx.dsl.Pipeline(
         pipeline_name=settings.name,
-        pipeline_root=str((settings.root / "artifacts").resolve()),
+        pipeline_root=str(settings.artifacts.resolve()),
         components=[
             examples, statistics, schema, validator, gate, *([before] if before else []),
-            trainer, evaluator, infra, pusher,
+            trainer, evaluator, *index, infra, pusher,
         ],
         enable_cache=True,
         metadata_connection_config=_store(settings) if metadata else None,
@@ -195,9 +216,10 @@ def lineage(spans: Sequence[Span], described: Described, recipe_name: str) -> di
 
 
 def _trainer_config(settings: Settings, described: Described) -> TrainerConfig:
+    """Return what decides on training; bounds of blessing do not, so that others need no new training."""
     return TrainerConfig(
         system=settings.system,
-        recipe=settings.recipe.to_yaml(),
+        recipe=settings.recipe.model_copy(update={"blessing": Blessing()}).to_yaml(),
         recipe_name=settings.recipe_name,
         data=dataclasses.asdict(described),
         runs=str((settings.root / "runs").resolve()),

@@ -26,6 +26,7 @@ class Settings:
         root: where the pipeline keeps artifacts, metadata, windows and run folders.
         destination: folder of exports that servers poll.
         keep: newest versions that are kept there; 0 keeps all.
+        index: push an index of the spans' images with the model, which servers search.
         strategy: a name of `kzoo.training.strategy`.
         beam_arguments: passed through to Beam.
     """
@@ -38,6 +39,7 @@ class Settings:
     root: Path
     destination: Path
     keep: int = 5
+    index: bool = False
     strategy: str = "mirrored"
     beam_arguments: Sequence[str] = BEAM_ARGUMENTS
 
@@ -45,6 +47,11 @@ class Settings:
     def name(self) -> str:
         """The pipeline's name in the metadata."""
         return f"kzoo-{self.system.replace('_', '-')}"
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of what components make."""
+        return self.root / "artifacts"
 
     @property
     def metadata(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from kzoo.cli.quiet import import_tensorflow
 from kzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from tfx_pipeline.runs import PipelineRun
+    from tfx_pipeline.history import PipelineRun
     from tfx_pipeline.settings import Settings
 
 group = typer.Typer(no_args_is_help=True)
@@ -33,6 +34,10 @@ BeamOption = Annotated[
     list[str] | None, typer.Option("--beam", metavar="ARG", help="An argument of Beam's, as --runner=...")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+IndexOption = Annotated[
+    bool,
+    typer.Option("--index", help="Push an index of the images too, which `search` of servers answers from."),
+]
 SAVED_MODELS = Path("savedmodels")
 
 
@@ -82,6 +87,7 @@ def run(
     set_: options.SetOption = None,
     last: WindowOption = 3,
     keep: KeepOption = 5,
+    index: IndexOption = False,
     strategy: options.StrategyOption = options.Strategy.mirrored,
     beam: BeamOption = None,
 ) -> None:
@@ -92,7 +98,7 @@ def run(
 
     Example: kzoo pipeline run cfn_a --data house/emoji
     """
-    settings = _settings(name, root, out, recipe, set_, last, keep, strategy, beam)
+    settings = _settings(name, root, out, recipe, set_, last, keep, index, strategy, beam)
     if data is not None:
         from tfx_pipeline.spans import list_spans
 
@@ -101,7 +107,8 @@ def run(
     import_tensorflow()
     from tfx_pipeline.runs import run_local
 
-    found = run_local(settings, say=lambda text: typer.echo(text, err=True))
+    with os.fdopen(os.dup(2), "w", encoding="utf-8") as screen:
+        found = run_local(settings, say=lambda text: print(text, file=screen, flush=True))
     typer.echo(_verdict(found, settings))
     if found.version is None:
         raise typer.Exit(NOT_BLESSED)
@@ -109,8 +116,9 @@ def run(
 
 @group.command()
 def runs(name: NameArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
-    """List the runs of a pipeline: spans, state, blessings and the version that was pushed."""
-    from tfx_pipeline.runs import list_runs
+    """List the runs of a pipeline: on what data, code and recipe, how good, blessed or not, which version."""
+    import_tensorflow()
+    from tfx_pipeline.history import list_runs
 
     found = list_runs(_root(root, name) / "metadata.sqlite")
     if as_json:
@@ -119,11 +127,13 @@ def runs(name: NameArgument, root: RootOption = None, as_json: JsonOption = Fals
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("run", "spans", "data", "recipe", "trained", "blessed", "serves", "version")
+    columns = ("run", "spans", "data", "code", "recipe", "trained", "metric", "blessed", "serves", "version")
+    table = Table(*columns)
     for one in found:
         state = "yes" if one.trained else "cached" if "Trainer" in one.components else "no"
         cells = (_yes(one.blessed), _yes(one.infra_blessed), str(one.version or ""))
-        table.add_row(one.name, ", ".join(one.spans), one.fingerprint[:12], one.recipe, state, *cells)
+        made_of = (", ".join(one.spans), one.fingerprint[:12], _short(one.commit), one.recipe)
+        table.add_row(one.name[:19], *made_of, state, _metric(one), *cells)
     Console().print(table)
 
 
@@ -134,7 +144,8 @@ def show(
     root: RootOption = None,
 ) -> None:
     """Print all that the metadata store knows of a run, as JSON."""
-    from tfx_pipeline.runs import list_runs
+    import_tensorflow()
+    from tfx_pipeline.history import list_runs
 
     found = {one.name: one for one in list_runs(_root(root, name) / "metadata.sqlite")}
     chosen = run_name or max(found, default="")
@@ -163,6 +174,7 @@ def schedule(
     cron: Annotated[str, typer.Option(help="Minute, hour, day, month, weekday.")] = "0 3 * * *",
     root: RootOption = None,
     out: DestinationOption = SAVED_MODELS,
+    index: IndexOption = False,
     image: Annotated[str, typer.Option(help="Container image for Kubernetes.")] = "kzoo:latest",
 ) -> None:
     """Write what runs the pipeline at set times: systemd units, a cron line, a CronJob, an Airflow DAG.
@@ -173,6 +185,7 @@ def schedule(
 
     program = shutil.which("kzoo") or f"{Path(sys.executable).with_name('kzoo')}"
     command = [program, "pipeline", "run", name, "--root", str(_root(root, name)), "--out", str(out)]
+    command += ["--index"] if index else []
     for path in write_schedule(Schedule(name, cron, command, Path.cwd(), image), folder):
         typer.echo(f"wrote {path}")
 
@@ -186,10 +199,11 @@ def compile_(
     recipe: RecipeOption = None,
     set_: options.SetOption = None,
     last: WindowOption = 3,
+    index: IndexOption = False,
     image: Annotated[str, typer.Option(help="Container image with kzoo in it.")] = "kzoo:latest",
 ) -> None:
     """Write the pipeline for Kubeflow Pipelines v2 or Vertex AI."""
-    settings = _settings(name, root, out, recipe, set_, last, 5, options.Strategy.mirrored, None)
+    settings = _settings(name, root, out, recipe, set_, last, 5, index, options.Strategy.mirrored, None)
     import_tensorflow()
     from tfx_pipeline.kubeflow import write_specification
 
@@ -208,6 +222,7 @@ def _settings(
     set_: list[str] | None,
     last: int,
     keep: int,
+    index: bool,
     strategy: options.Strategy,
     beam: list[str] | None,
 ) -> Settings:
@@ -227,6 +242,7 @@ def _settings(
         root=folder,
         destination=out,
         keep=keep,
+        index=index,
         strategy=strategy.value,
         beam_arguments=tuple(beam) if beam else BEAM_ARGUMENTS,
     )
@@ -250,6 +266,16 @@ def _verdict(found: PipelineRun, settings: Settings) -> str:
         return f"{', '.join(found.spans)}: {trained}; {reason}, nothing is pushed"
     place = settings.destination / settings.system / str(found.version)
     return f"{', '.join(found.spans)}: {trained}; blessed, {place}"
+
+
+def _short(commit: str) -> str:
+    name, dirty, _ = commit.partition("-dirty")
+    return name[:7] + dirty
+
+
+def _metric(found: PipelineRun) -> str:
+    value = found.metrics.get(found.metric)
+    return "" if value is None else f"{found.metric} {value:.4g}"
 
 
 def _yes(value: Any) -> str:

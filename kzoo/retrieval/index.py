@@ -91,6 +91,10 @@ class Index(VectorIndex):
         searcher, trained = _train(store, metric, plan, held_out, seed, quiet)
         return cls(store, searcher, facts | trained)
 
+    def of_version(self, model_version: str) -> Index:
+        """Return this index for another version of its model, one that makes the same vectors."""
+        return Index(self._store, self._searcher, {**self._facts, "model_version": model_version})
+
     def __len__(self) -> int:
         return len(self._store)
 

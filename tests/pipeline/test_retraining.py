@@ -18,7 +18,8 @@ from PIL import Image
 from kzoo.data.sources import open_source
 from kzoo.errors import KzooError, UsageError
 from kzoo.serving import Client
-from tfx_pipeline.runs import PipelineRun, list_runs, locked, rollback
+from tfx_pipeline.history import PipelineRun, list_runs
+from tfx_pipeline.runs import locked, rollback
 
 pytestmark = pytest.mark.slow
 

@@ -17,6 +17,8 @@ from tfx.utils import path_utils
 
 from kzoo.errors import KzooError, ServingError
 from kzoo.export.requests import WARM_UP_FILE
+from kzoo.serving.search import INDEX_FOLDER
+from tfx_pipeline.components.index import ANY_VERSION, RetrievalIndex
 
 REQUESTS = 8
 START_SECONDS = 120
@@ -29,6 +31,7 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     blessing: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.InfraBlessing],
     name: tfx.dsl.components.Parameter[str],
     text: tfx.dsl.components.Parameter[str],
+    index: tfx.dsl.components.InputArtifact[RetrievalIndex] = None,
 ) -> None:
     """Serve the model to itself with real requests of the split "eval", and bless it if all are answered.
 
@@ -41,7 +44,7 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     texts = [one.encode() for one in records.texts("eval", text, REQUESTS)] if text else []
     path = Path(path_utils.serving_model_path(model.uri))
     try:
-        check(path, name, images, texts)
+        check(path, name, images, texts, None if index is None else Path(index.uri))
         reason = ""
     except KzooError as error:
         reason = str(error)
@@ -52,21 +55,31 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     blessing.set_string_custom_property("reason", reason)
 
 
-def check(version: Path, name: str, images: list[bytes], texts: list[bytes]) -> None:
+def check(
+    version: Path, name: str, images: list[bytes], texts: list[bytes], index: Path | None = None
+) -> None:
     """Serve a model's folder from a process of its own and ask every endpoint, in batches of 1 and of 8.
+
+    Args:
+        version: folder of an export.
+        name: of the model.
+        images, texts: that it is asked with.
+        index: that is served with it; then `search` is asked too.
 
     Raises:
         ServingError: if the server does not start, or an answer is an error or not a number.
     """
     from kzoo.serving import Client
 
-    with served(version, name) as address, Client(address) as client:
+    with served(version, name, index) as address, Client(address) as client:
         client.wait_until_ready(name, timeout_seconds=START_SECONDS)
         for signature, inputs in requests(version, images, texts):
             answers = client.predict(name, inputs, signature=signature, timeout_seconds=START_SECONDS)
             for output, values in answers.items():
                 if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
                     raise ServingError(f"{name}: {output!r} of {signature!r} is not finite")
+        if index is not None:
+            client.search(name, images[0], k=1)
 
 
 def requests(
@@ -94,20 +107,27 @@ def requests(
 
 
 @contextmanager
-def served(version: Path, name: str) -> Iterator[str]:
-    """Run `kzoo serve` over one version of one model while the block lasts, and yield its address.
+def served(version: Path, name: str, index: Path | None = None) -> Iterator[str]:
+    """Run `kzoo serve` over one version of a model, and its index, while the block lasts; yield its address.
 
     Raises:
         ServingError: if the server does not listen in time.
     """
     with tempfile.TemporaryDirectory() as folder:
         base, port_file, log = Path(folder) / "models", Path(folder) / "port", Path(folder) / "log"
-        (base / name).mkdir(parents=True)
-        (base / name / "1").symlink_to(version.resolve())
-        command = [sys.executable, "-m", "kzoo.cli", "serve", str(base), "--port", "0"]
+        assembled = base / name / ANY_VERSION
+        assembled.mkdir(parents=True)
+        for path in version.resolve().iterdir():
+            (assembled / path.name).symlink_to(path)
+        if index is not None:
+            (assembled / INDEX_FOLDER).symlink_to(index.resolve())
+        command = [sys.executable, "-m", "tfx_pipeline.watched", "serve", str(base), "--port", "0"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--port-file", str(port_file)], stdout=output, stderr=subprocess.STDOUT
+                [*command, "--port-file", str(port_file)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         try:
             yield f"127.0.0.1:{_port(process, port_file, log)}"

@@ -1,0 +1,90 @@
+"""A run of the pipeline in a process of its own that kills itself, as kill -9 does, at a moment told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kzoo import registry
+from tfx_pipeline.settings import Settings
+
+Moment = Callable[[str, tuple[Any, ...]], bool]
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tfx_pipeline.pipeline", "kzoo.training.train"])
+
+
+def settings_in(folder: Path) -> Settings:
+    """Return the settings of the smallest network, one epoch of it, that is always blessed."""
+    system = registry.find("cfn_a")
+    recipe = system.recipe("house_emoji").override(["epochs=1", "blessing.worse_by=1", "batch_size=4"])
+    root = folder / "pipeline"
+    return Settings(
+        system="cfn_a",
+        recipe_name="house_emoji",
+        recipe=recipe.model_copy(update={"options": dict(system.tiny)}),
+        spans=root / "spans",
+        root=root,
+        destination=folder / "savedmodels",
+        index=True,
+        keep=2,
+        strategy="single",
+    )
+
+
+def as_it_begins(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Be the moment at which a component begins."""
+    return event == "kzoo.component_begins"
+
+
+def before_a_checkpoint_has_its_name(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Be the moment at which training has written a checkpoint aside."""
+    return event == "os.rename" and "checkpoints" in str(arguments[1])
+
+
+def before_a_version_has_its_name(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Be the moment at which a version is written aside."""
+    return (
+        event == "os.rename" and Path(str(arguments[0])).name.endswith(".part") and _is_number(arguments[1])
+    )
+
+
+def before_a_process_starts(event: str, arguments: tuple[Any, ...]) -> bool:
+    """Be the moment at which a component starts a process."""
+    return event == "subprocess.Popen"
+
+
+def run(folder: Path, component: str = "", moment: Moment = as_it_begins) -> int | None:
+    """Run the pipeline, killed in `component` at `moment`, or to its end; return the exit code."""
+    process = PROCESSES.Process(target=_run, args=(folder, component, moment))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _run(folder: Path, component: str, moment: Moment) -> None:
+    from tfx_pipeline.runs import run_local
+
+    begun = ""
+
+    def die(event: str, arguments: tuple[Any, ...]) -> None:
+        if component and begun == component and moment(event, arguments):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def say(name: str) -> None:
+        nonlocal begun
+        begun = name
+        sys.audit("kzoo.component_begins")
+
+    sys.argv = ["kzoo"]  # absl reads flags from it, and would take pytest's
+    sys.addaudithook(die)
+    run_local(settings_in(folder), say)
+
+
+def _is_number(path: object) -> bool:
+    return Path(str(path)).name.isdecimal()
