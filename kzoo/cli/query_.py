@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kzoo.cli.quiet import import_tensorflow
-from kzoo.errors import UsageError
+from kzoo.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from kzoo.serving import Client
@@ -35,14 +35,23 @@ def query(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write the answer, edges or a label map, as this PNG; one image."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write the answer, edges, a label map or a translation, as this PNG; one image.",
+        ),
     ] = None,
+    signature: Annotated[
+        str, typer.Option(help="With --out: what is asked, as b_to_a of a translator.")
+    ] = "serving_default",
 ) -> None:
     """Ask a running server, kzoo's or TensorFlow Serving's, what is in pictures.
 
     Example: kzoo query cfn_a cat.png dog.jpg --page answers.html
 
     Example: kzoo query hed photo.jpg -o edges.png
+
+    Example: kzoo query cyclegan sketch.png -o colored.png
     """
     import_tensorflow()
     from kzoo.serving import Client
@@ -50,7 +59,7 @@ def query(
     with Client(server, timeout_seconds=timeout) as client:
         client.wait_until_ready(name, timeout_seconds=timeout)
         if out is not None:
-            typer.echo(f"wrote {_draw(client, name, images, version, out)}")
+            typer.echo(f"wrote {_draw(client, name, images, version, out, signature)}")
             return
         answers = client.classify(name, images, version=version)
     if as_json:
@@ -79,11 +88,18 @@ def query(
         typer.echo(f"wrote {page}", err=as_json)
 
 
-def _draw(client: Client, name: str, images: list[Path], version: int | None, out: Path) -> Path:
+def _draw(
+    client: Client, name: str, images: list[Path], version: int | None, out: Path, signature: str
+) -> Path:
     """Ask for a picture, edges or a label map, and write it."""
     if len(images) != 1:
         raise UsageError(f"--out writes the answer to one image; received {len(images)}")
-    outputs = client.metadata(name, version=version).signatures["serving_default"].outputs
+    signatures = client.metadata(name, version=version).signatures
+    if signature not in signatures:
+        raise UnknownNameError(f"signature of {name}", signature, signatures)
+    outputs = signatures[signature].outputs
+    if "image" in outputs:
+        return client.translate(name, images[0], direction=signature, version=version).save(out)
     if "edges" in outputs:
         return client.edges(name, images[0], version=version).save(out)
     if "labels" in outputs:

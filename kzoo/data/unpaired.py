@@ -34,7 +34,7 @@ def unpaired_batches(
         batch_size: pictures of each domain, over all replicas together.
         seed: of the order of the larger domain; that of the other follows from it.
         augmentation: "none", or "random_crop_flip": scale to `resize` a side, cut out the size that the
-            examples have, flip left-right in half of the cases, each domain by draw_windows of its own.
+            examples have, flip left-right in half of the cases, each domain by draws of its own.
         resize: pixels a side, for "random_crop_flip".
         first_step: the step to begin with.
 

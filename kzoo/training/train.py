@@ -30,6 +30,7 @@ from kzoo.training.callbacks import (
 from kzoo.training.checkpoints import Checkpoints, restore_variables, save_variables
 from kzoo.training.optimizers import LossScale, make_optimizer
 from kzoo.training.run_folder import Origin, Run, RunDescription, environment
+from kzoo.training.stage import Stage
 from kzoo.training.strategy import arrays_of_chief, decide_on_chief, has_several_workers, is_chief
 from kzoo.training.tasks import Examples, Source, Task, Validation, find_task
 
@@ -169,30 +170,6 @@ def _fit(training: Training, run: Run) -> None:
         first_epoch += stage.epochs
     if is_chief(training.strategy):
         _finish(run, model)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One part of a run; the whole of it for a recipe without stages, whose name is then "".
-
-    Attributes:
-        recipe: of this stage.
-        total_steps, steps_per_epoch: of this stage.
-        epochs_before: of the stages before, by which its epochs are counted on.
-        last: no stage comes after it.
-    """
-
-    name: str
-    recipe: Recipe
-    total_steps: int
-    steps_per_epoch: int
-    epochs_before: int
-    last: bool
-
-    @property
-    def epochs(self) -> int:
-        """The epochs of this stage, the last one perhaps not whole."""
-        return -(-self.total_steps // self.steps_per_epoch)
 
 
 def _fit_stage(
