@@ -119,7 +119,10 @@ def test_classes_that_do_not_fit_are_refused(model: keras.Model, classes: tuple[
         SYSTEM.signatures(model, classes)
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if registry.find(name).room == "cfn"])
+CLASSIFIERS = [name for name in registry.names() if registry.find(name).task == "classification"]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_network_has_the_three_endpoints(name: str) -> None:
     system = registry.find(name)
     endpoints = system.signatures(system.build(**system.tiny, classes=3), ("a", "b", "c"))
