@@ -8,9 +8,27 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.errors import UsageError
+from kzoo.recipe import Recipe
+from kzoo.system import System
 from kzoo.training.models import MultiWorkerModel
 
 LossTerms = Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def own_terms(system: System, recipe: Recipe) -> LossTerms:
+    """Return the function (outputs, batch) -> {name: scalar} of a system's loss terms by a recipe's options.
+
+    Raises:
+        UsageError: for a recipe with another loss.
+    """
+    if recipe.loss != "own":
+        raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
+
+    def terms(outputs: Any, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        return system.losses(outputs, batch, recipe.loss_options)
+
+    return terms
 
 
 class OwnLossModel(keras.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,12 +11,11 @@ import tensorflow as tf
 
 from kzoo.data.edge_batches import EdgeExamples, edge_batches
 from kzoo.data.layers import LayerSource, open_layers
-from kzoo.errors import UsageError
 from kzoo.metrics.edges import best_f_measure
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import with_own_loss
+from kzoo.training.own_loss import own_terms, with_own_loss
 from kzoo.training.tasks.task import Task, Validation
 
 SIDE = 64
@@ -69,13 +68,7 @@ class Edges(Task):
         batch: Any,
     ) -> keras.Model:
         """Return the model that minimises the system's own terms."""
-        if recipe.loss != "own":
-            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
-
-        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
-            return system.losses(outputs, batch, recipe.loss_options)
-
-        fitted = with_own_loss(model, terms, batch)
+        fitted = with_own_loss(model, own_terms(system, recipe), batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
         return fitted
 

@@ -15,7 +15,7 @@ from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import with_own_loss
+from kzoo.training.own_loss import own_terms, with_own_loss
 from kzoo.training.tasks.task import Task, Validation
 
 
@@ -83,13 +83,7 @@ class Matching(Task):
         batch: Any,
     ) -> keras.Model:
         """Return the model that minimises the system's own terms."""
-        if recipe.loss != "own":
-            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
-
-        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
-            return system.losses(outputs, batch, recipe.loss_options)
-
-        fitted = with_own_loss(model, terms, batch)
+        fitted = with_own_loss(model, own_terms(system, recipe), batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
         return fitted
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import with_own_loss
+from kzoo.training.own_loss import own_terms, with_own_loss
 from kzoo.training.tasks.task import Source, Task, Validation
 
 SIDE = 64
@@ -82,8 +82,7 @@ class Segmentation(Task):
         Raises:
             UsageError: for another loss, and a model built for images of another size than the batch's.
         """
-        if recipe.loss != "own":
-            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
+        terms = own_terms(system, recipe)
         given, built = tuple(batch[0]["image"].shape[1:3]), model.input_shape[1:3]
         if any(one not in (None, two) for one, two in zip(built, given, strict=True)):
             raise UsageError(
@@ -91,10 +90,6 @@ class Segmentation(Task):
                 f"options.image_size={list(given)}, or options.image_size=[null, null] with "
                 f"options.fusion_grid={list(given)} for images of any size"
             )
-
-        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
-            return system.losses(outputs, batch, recipe.loss_options)
-
         fitted = with_own_loss(model, terms, batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
         return fitted

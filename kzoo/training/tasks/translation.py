@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from kzoo.data.domains import DomainExamples, DomainSource, open_domains
 from kzoo.data.unpaired import unpaired_batches
-from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.adversarial import with_players
+from kzoo.training.own_loss import own_terms
 from kzoo.training.sample_grids import SampleGrids
 from kzoo.training.tasks.task import Task, Validation
 
@@ -79,15 +79,9 @@ class Translation(Task):
         batch: Any,
     ) -> keras.Model:
         """Return the model of two players."""
-        if recipe.loss != "own":
-            raise UsageError(f"{system.name} is trained by its own loss; received loss {recipe.loss!r}")
-
-        def terms(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
-            return system.losses(outputs, batch, recipe.loss_options)
-
         return with_players(
             model,
-            terms,
+            own_terms(system, recipe),
             system.judgements,
             optimizer=optimizer,
             batch=batch,
