@@ -65,7 +65,7 @@ def build_generator(name: str, *, width: int, residual_blocks: int) -> keras.Mod
         )(x)
         x = _normalized(x, f"up{number}", layers.ReLU)
     x = _conv(ReflectionPad2D(3, name="head_pad")(x), 3, 7, "head")
-    x = layers.Activation("tanh", dtype="float32", name="translated")(x)
+    x = layers.Activation("tanh", dtype=_output_dtype(), name="translated")(x)
     return keras.Model(image, x, name=name)
 
 
@@ -91,8 +91,13 @@ def build_discriminator(name: str, *, width: int, channels: int = 3) -> keras.Mo
         if number > 1:
             x = _normalized(x, f"conv{number}", None)
         x = layers.LeakyReLU(negative_slope=0.2, name=f"conv{number}_act")(x)
-    x = _conv(layers.ZeroPadding2D(1, name="score_pad")(x), 1, 4, "score", dtype="float32")
+    x = _conv(layers.ZeroPadding2D(1, name="score_pad")(x), 1, 4, "score", dtype=_output_dtype())
     return keras.Model(image, x, name=name)
+
+
+def _output_dtype() -> str:
+    """Return that of the weights: float32 under mixed precision."""
+    return keras.config.dtype_policy().variable_dtype
 
 
 def _through(generators: Sequence[keras.Model], image: Any) -> list[Any]:
