@@ -64,6 +64,8 @@ class TableDefinition:
         baselines: row to the row that its runs are paired with, seed by seed.
         orderings: pairs (better, worse) of rows that the thesis finds.
         recipes: data to the recipe's name, where it is not the first one written for that data.
+        own_measures: none of the measures is the thesis's, whose numbers, higher is better, then stand beside
+            for their order alone.
         group: name of the folder of its runs, which the tables of a group share; "" for one of its own.
     """
 
@@ -74,6 +76,7 @@ class TableDefinition:
     baselines: Mapping[str, str] = field(default_factory=dict)
     orderings: tuple[tuple[str, str], ...] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
+    own_measures: bool = False
     group: str = ""
 
     def select(self, pattern: str | None) -> tuple[TableRow, ...]:

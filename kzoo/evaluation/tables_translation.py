@@ -23,6 +23,7 @@ TRANSLATION_TABLES = (
             TableRow(name="nest cyclegan", system="nest_cyclegan", printed="Nest CycleGAN"),
         ),
         measures=PICTURES,
+        own_measures=True,
         baselines={"cyclegan": "gan", "long cyclegan": "cyclegan", "nest cyclegan": "long cyclegan"},
         orderings=(
             ("cyclegan", "gan"),

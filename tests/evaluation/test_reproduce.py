@@ -182,9 +182,10 @@ def test_what_is_trained_but_not_evaluated_is_evaluated(place: Path, small_folde
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: signal.Signals) -> None:
-    epochs = 400
+    epochs = 90
     overrides = (f"epochs={epochs}", *OVERRIDES[1:])
     call = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from kzoo.evaluation.reproduce import reproduce; "
         f"reproduce('2.2', {str(small_folder)!r}, seeds=1, rows='cfn_a', overrides={overrides!r}, "
         f"runs_folder=Path({str(tmp_path / 'runs')!r}), results_folder=Path({str(tmp_path / 'results')!r}))"
