@@ -171,25 +171,30 @@ def draw_pose(people: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if min(size) < 1:
         raise UsageError(f"a pose map of {size} pixels cannot be drawn; expected (height, width) from 1 on")
     picture = np.zeros((*size, 3), np.uint8)
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    pixels = np.stack([columns, rows], axis=-1).astype(np.float64)
     longer = max(size)
     for person in people.astype(np.float64):
         strokes = [(start, end, LIMB_WIDTH * longer / 2) for start, end in LIMBS]
         strokes += [(name, name, JOINT_RADIUS * longer) for name in KEY_POINTS]
         for start, end, reach in strokes:
             if not missing_points(person, (start, end)):
-                near = _distance(pixels, person[_INDEX[start], :2], person[_INDEX[end], :2]) <= reach
-                picture[near] = COLORS[end]
+                _stroke(picture, person[_INDEX[start], :2], person[_INDEX[end], :2], reach, COLORS[end])
     return picture
 
 
-def _distance(pixels: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Return how far each of the pixels (H, W, 2) is from a segment, float64 (H, W)."""
+def _stroke(
+    picture: np.ndarray, start: np.ndarray, end: np.ndarray, reach: float, color: tuple[int, int, int]
+) -> None:
+    """Colour the pixels of a picture (H, W, 3) whose centres are at most `reach` from a segment, in place."""
+    last = np.array(picture.shape[1::-1])
+    left, top = np.clip(np.floor(np.minimum(start, end) - reach), 0, last).astype(int)
+    right, bottom = np.clip(np.ceil(np.maximum(start, end) + reach) + 1, 0, last).astype(int)
+    rows, columns = np.mgrid[top:bottom, left:right]
+    pixels = np.stack([columns, rows], axis=-1).astype(np.float64)
     along = end - start
     length = float(along @ along)
-    share = np.clip((pixels - start) @ along / length, 0, 1) if length else np.zeros(pixels.shape[:2])
-    return np.linalg.norm(pixels - start - share[..., None] * along, axis=-1)
+    share = np.clip((pixels - start) @ along / length, 0, 1) if length else np.zeros(rows.shape)
+    distance = np.linalg.norm(pixels - start - share[..., None] * along, axis=-1)
+    picture[top:bottom, left:right][distance <= reach] = color
 
 
 def _points_of(person: dict[str, Any]) -> list[list[float]]:
