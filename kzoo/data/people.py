@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kzoo.data.data_source import Split
 from kzoo.data.packages import require_packages
 from kzoo.errors import DataError, UnknownNameError
-from kzoo.files import cache_folder
+from kzoo.files import cache_folder, sha256_of_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +191,7 @@ def open_people(name: str = HOUSE_PEOPLE, *, build: bool = True) -> PersonSource
 
     "house/people": rendered persons, with the true swap of every held-out pair; it is rendered once, in a
     few minutes. "house/people:few": 24 pairs to train and 8 to test of the same kind, in seconds.
+    "deepfashion_inshop": 3,000 pairs of photographs to train and 1,372 to test, from files placed by hand.
 
     Args:
         name: of the set.
@@ -196,24 +199,22 @@ def open_people(name: str = HOUSE_PEOPLE, *, build: bool = True) -> PersonSource
 
     Raises:
         UnknownNameError: for another name.
-        DataError: if it is not built and `build` is False, or a package is missing or of another version.
+        DataError: if it is not built and `build` is False, a package is missing or of another version, or
+            the files placed by hand are not what they should be.
     """
     require_packages("data", "tensorflow_datasets", "filelock")
     from kzoo.data.people_scenes import SIZES
 
+    if name == DEEPFASHION:
+        return _open_deepfashion(build=build)
     if name not in SIZES:
-        raise UnknownNameError("data set of persons", name, SIZES)
+        raise UnknownNameError("data set of persons", name, (*SIZES, DEEPFASHION))
     from kzoo.data.builders.house_people import HousePeople, config_name
     from kzoo.data.people_body import LICENCE, SOURCE, load_body
     from kzoo.data.people_scenes import recipe_hash
-    from kzoo.data.tfds_source import is_prepared, prepare
 
     builder = HousePeople(config=config_name(name), data_dir=cache_folder("datasets"))
-    if not is_prepared(builder):
-        if not build:
-            raise DataError(f"{name} is not built in {builder.data_dir}; open it with build=True to build it")
-        load_body()
-        prepare(builder)
+    _prepare(name, builder, build=build, check=load_body)
     return PersonSource(
         name=name,
         splits={split: Split(split, size.pairs) for split, size in SIZES[name].items()},
@@ -223,6 +224,42 @@ def open_people(name: str = HOUSE_PEOPLE, *, build: bool = True) -> PersonSource
         true_swaps=True,
         builder=builder,
     )
+
+
+def _open_deepfashion(*, build: bool) -> PersonSource:
+    from kzoo.data.builders.deepfashion_inshop import FOLDER, HOMEPAGE, LICENCE, DeepfashionInshop
+    from kzoo.data.builders.manual_images import checked_folder
+    from kzoo.data.tfds_source import manual_folder
+
+    builder = DeepfashionInshop(data_dir=cache_folder("datasets"))
+    placed, expected = manual_folder(builder) / FOLDER, builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    _prepare(DEEPFASHION, builder, build=build, check=lambda: checked_folder(placed, expected))
+    digest = hashlib.sha256()
+    for records in sorted(Path(builder.data_dir).glob("*.tfrecord*")):
+        digest.update(bytes.fromhex(sha256_of_file(records)))
+    return PersonSource(
+        name=DEEPFASHION,
+        splits={split: Split(split, builder.info.splits[split].num_examples) for split in ("train", "test")},
+        fingerprint=digest.hexdigest(),
+        licence=LICENCE,
+        source=f"DeepFashion In-shop Clothes Retrieval Benchmark, {HOMEPAGE}",
+        true_swaps=False,
+        builder=builder,
+    )
+
+
+def _prepare(
+    name: str, builder: tfds.core.DatasetBuilder, *, build: bool, check: Callable[[], object] = lambda: None
+) -> None:
+    """Build a set where it is absent; `check` raises what is to be said before that takes its time."""
+    from kzoo.data.tfds_source import is_prepared, prepare
+
+    if is_prepared(builder):
+        return
+    if not build:
+        raise DataError(f"{name} is not built in {builder.data_dir}; open it with build=True to build it")
+    check()
+    prepare(builder)
 
 
 def _resized(features: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[str, tf.Tensor]:

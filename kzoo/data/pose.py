@@ -80,6 +80,9 @@ COLORS = {
 LIMB_WIDTH, JOINT_RADIUS = 1 / 48, 1 / 64
 """Of the longer side of the picture."""
 
+FRONT_POINTS = ("nose", "neck", "right_shoulder", "left_shoulder", "right_hip", "left_hip")
+"""Without which nobody can tell that a person is seen from the front; an eye must be there as well."""
+
 _INDEX = {name: index for index, name in enumerate(KEY_POINTS)}
 _FIELDS = ("pose_keypoints_2d", "pose_keypoints")
 
@@ -131,14 +134,13 @@ def missing_points(person: np.ndarray, wanted: Iterable[str] = KEY_POINTS) -> tu
 def faces_camera(person: np.ndarray) -> bool:
     """Tell whether a person (18, 3) is seen from the front.
 
-    That is: nose, an eye, both shoulders and both hips are found, and the right shoulder and hip are in the
-    picture left of the left ones.
+    That is: FRONT_POINTS and an eye are found, and the right shoulder and hip are in the picture left of the
+    left ones.
     """
-    needed = ("nose", "neck", "right_shoulder", "left_shoulder", "right_hip", "left_hip")
     eyes = len(missing_points(person, ("right_eye", "left_eye")))
-    if missing_points(person, needed) or eyes == 2:
+    if missing_points(person, FRONT_POINTS) or eyes == 2:
         return False
-    x = {name: person[_INDEX[name], 0] for name in needed}
+    x = {name: person[_INDEX[name], 0] for name in FRONT_POINTS}
     return bool(x["right_shoulder"] < x["left_shoulder"] and x["right_hip"] < x["left_hip"])
 
 
