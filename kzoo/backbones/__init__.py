@@ -1,1 +1,1 @@
-"""Pretrained networks that make features: functional Keras models, with weights read from packages."""
+"""Parts of networks that several systems share, and pretrained networks that make features."""

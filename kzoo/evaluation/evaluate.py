@@ -161,6 +161,7 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     "edges": _measure_arrays,
     "matching": _measure_matching,
     "segmentation": _measure_arrays,
+    "swap": _measure_arrays,
     "translation": _measure_arrays,
 }
 

@@ -32,8 +32,8 @@ def make_requests(signatures: Mapping[str, Signature], examples: Sequence[bytes]
     """Return a request to each signature for each of BATCH_SIZES that it takes; examples are taken in turn.
 
     Args:
-        signatures: their inputs are encoded images (string (N,) called image...), texts (string (N,)), images
-            (float (N, H, W, 3), 0 to 255) or features (float (N, K)).
+        signatures: their inputs are encoded images (string (N,) called image... or ..._bytes), texts
+            (string (N,)), images (float (N, H, W, 3) or (N, H, W, 1), 0 to 255) or features (float (N, K)).
         examples: encoded images; test patterns where there are none.
 
     Raises:
@@ -79,14 +79,15 @@ def write_requests(path: Path, model_name: str, requests: Sequence[Request]) -> 
 
 def _input(signature: str, spec: tf.TensorSpec, images: list[bytes]) -> tf.Tensor:
     encoded = tf.constant(images, tf.string)
-    is_image = spec.name.startswith("image")
+    is_image = spec.name.startswith("image") or spec.name.endswith("_bytes")
     try:
         if spec.dtype == tf.string and spec.shape.rank == 1 and is_image:
             decode_images(encoded, (1, 1))
             return encoded
-        if spec.dtype.is_floating and spec.shape.rank == 4 and spec.shape[-1] == 3:
+        if spec.dtype.is_floating and spec.shape.rank == 4 and spec.shape[-1] in (1, 3):
             height, width = (size or ANY_SIZE for size in spec.shape[1:3])
-            return tf.cast(decode_images(encoded, (height, width)), spec.dtype)
+            pixels = tf.cast(decode_images(encoded, (height, width)), spec.dtype)
+            return pixels if spec.shape[-1] == 3 else tf.reduce_mean(pixels, axis=-1, keepdims=True)
     except tf.errors.InvalidArgumentError as error:
         raise ExportError(f"the example images cannot be used: {error.message}") from error
     if spec.dtype == tf.string and spec.shape.rank == 1:
@@ -95,7 +96,7 @@ def _input(signature: str, spec: tf.TensorSpec, images: list[bytes]) -> tf.Tenso
         return tf.cast(_waves(len(images), spec.shape[1]), spec.dtype)
     raise ExportError(
         f"signature {signature!r}: no example can be made for its input {spec}; expected string (N,) of "
-        "encoded images or texts, float (N, H, W, 3) or float (N, K)"
+        "encoded images or texts, float (N, H, W, 3), float (N, H, W, 1) or float (N, K)"
     )
 
 

@@ -62,7 +62,7 @@ class AdversarialModel(keras.Model):
             (self.discriminator_optimizer, self.discriminator_weights),
         )
         with tf.GradientTape(persistent=True) as tape:
-            outputs = self(inputs, training=True)
+            outputs = self(_asked_for(self, batch), training=True)
             terms = (dict(self.generator_losses(outputs, batch)), self._discriminator_losses(outputs, batch))
             scaled = [
                 optimizer.scale_loss(sum(losses.values()) / replicas)
@@ -142,6 +142,11 @@ def with_players(
     return wrapped
 
 
+def _asked_for(model: keras.Model, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a batch the network takes; the rest is for the losses."""
+    return {tensor.name: batch[tensor.name] for tensor in model.inputs}
+
+
 def _specifications(
     model: keras.Model, generator_losses: GeneratorLosses, judgements: Judgements, batch: Any
 ) -> tuple[list[str], tuple[str, ...], dict[tuple[str, int], tf.TensorSpec]]:
@@ -150,7 +155,8 @@ def _specifications(
 
     @tf.function(autograph=False)
     def step(inputs: Any, targets: Any) -> Any:
-        outputs, whole = model(inputs, training=False), {**inputs, **targets}
+        whole = {**inputs, **targets}
+        outputs = model(_asked_for(model, whole), training=False)
         found = judgements(outputs, whole)
         judged.extend(judgement.discriminator for judgement in found)
         return dict(generator_losses(outputs, whole)), [list(judgement.fakes) for judgement in found]

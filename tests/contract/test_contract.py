@@ -26,6 +26,7 @@ NAMES = registry.names()
 CLASSIFIERS = [name for name in NAMES if registry.find(name).task == "classification"]
 EDGE_DETECTORS = [name for name in NAMES if registry.find(name).task == "edges"]
 TRANSLATORS = [name for name in NAMES if registry.find(name).task == "translation"]
+SWAPPERS = [name for name in NAMES if registry.find(name).task == "swap"]
 SEGMENTERS = [name for name in NAMES if registry.find(name).task == "segmentation"]
 MATCHERS = [name for name in NAMES if registry.find(name).task == "matching"]
 CLASSES = ("apple", "pear", "plum")
@@ -56,7 +57,7 @@ def let_gradients_through(model: keras.Model) -> None:
 
 def pictures(system: System, count: int = ROWS) -> np.ndarray:
     """Return smooth coloured patterns, uint8 (count, H, W, 3), the same everywhere."""
-    any_size = 48 if system.task == "translation" else ANY_SIZE
+    any_size = 48 if system.judgements_reference else ANY_SIZE
     size = system.tiny.get("image_size", next(iter(system.input_shapes.values()))[:2])
     height, width = (side or any_size for side in size)
     rows, columns, numbers = np.mgrid[0:height, 0:width, 0 : count * 3].astype("float64")
@@ -71,6 +72,11 @@ def inputs(system: System, model: keras.Model) -> Any:
     if system.task == "translation":
         first, second = np.split(pictures(system, 2 * ROWS).astype("float32") / 127.5 - 1, 2)
         return {"a": first, "b": second}
+    if system.task == "swap":
+        waves = np.split(pictures(system, 5 * ROWS).astype("float32") / 127.5 - 1, 5)
+        segments = np.concatenate([wave[..., :1] > 0 for wave in waves], axis=-1).astype("float32")
+        found = dict(zip(("condition", "reference", "reference_pose"), waves, strict=False))
+        return {name: found.get(name, segments) for name in system.inputs}
     if system.image_size is not None:
         return normalize(pictures(system), system.normalization)
     return {
@@ -85,6 +91,9 @@ def targets(system: System) -> Any:
         return {"edges": drawn.astype(np.uint8), "sides": np.stack([drawn.astype(np.uint8)] * 5, axis=1)}
     if system.task == "translation":
         return {}
+    if system.task == "swap":
+        mask = (pictures(system)[..., :1] > 100).astype("float32")
+        return {"condition_mask": mask, "reference_mask": 1 - mask}
     if system.task == "segmentation":
         return {"labels": pictures(system)[..., 0] // 86}
     labels = np.arange(ROWS) % len(CLASSES)
@@ -232,6 +241,39 @@ def test_a_translator_is_served_as_exported_and_exported_as_built(name: str, tmp
             client.translate(name, odd[:7])
 
 
+@pytest.mark.parametrize("name", SWAPPERS)
+def test_a_swapper_is_served_as_exported_and_exported_as_built(name: str, tmp_path: Path) -> None:
+    model, system = tiny(name), registry.find(name)
+    condition, reference, pose = (
+        np.pad(wave, ((0, 0), (40, 40), (40, 40), (0, 0)), mode="wrap")
+        for wave in np.split(pictures(system, 3 * ROWS), 3)
+    )
+    head = np.zeros((ROWS, 128, 128, 1), np.uint8)
+    head[:, 10:40, 50:80] = 255
+    folder = export_model(model, system, out=tmp_path, quiet=True)
+    scaled = {
+        "condition": condition / 127.5 - 1,
+        "reference": reference / 127.5 - 1,
+        "reference_pose": pose / 127.5 - 1,
+        "condition_segments": np.zeros((ROWS, 128, 128, 5)),
+    }
+    made = model({name: scaled[name].astype("float32") for name in system.inputs}, training=False)["swapped"]
+    expected = np.where(head == 255, reference, (np.asarray(made) + 1) * 127.5)
+    assert np.ptp(expected[0, 60:]) > 1
+
+    exported = tf.saved_model.load(str(folder)).signatures["swap_tensor"]
+    given = {"condition": condition, "reference": reference, "reference_pose": pose, "reference_head": head}
+    answer = exported(**{key: tf.constant(value, tf.float32) for key, value in given.items()})["image"]
+    np.testing.assert_allclose(answer, expected, atol=1e-3)
+    with serve(ServerConfig(base=tmp_path, port=0)) as server, Client(server.address) as client:
+        client.wait_until_ready(name)
+        for row in range(2):
+            images = {f"{key}_bytes": value[row] for key, value in given.items()}
+            np.testing.assert_allclose(client.swap(name, images).pixels, expected[row], atol=0.51)
+        images["reference_bytes"] = np.tile(reference[0], (2, 2, 1))
+        assert client.swap(name, images).pixels.shape == (128, 128, 3)
+
+
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_a_segmenter_is_served_as_exported_and_exported_as_built(name: str, tmp_path: Path) -> None:
     model, system = tiny(name), registry.find(name)
@@ -283,6 +325,6 @@ def reference_output(name: str) -> dict[str, list]:
         values = np.sin(np.arange(np.prod(shape, dtype=int)) * 0.7 + number) / np.sqrt(fan_in)
         weight.assign(np.abs(values).reshape(shape) if "variance" in weight.path else values.reshape(shape))
     outputs = arrays_of(model(inputs(system, model), training=False))
-    if system.task == "translation":
+    if system.judgements_reference:
         outputs = {key: value[:2, ::8, ::8] for key, value in outputs.items()}
     return {key: value.astype("float64").round(7).tolist() for key, value in outputs.items()}

@@ -8,10 +8,11 @@ import pytest
 
 import kzoo
 from kzoo import registry
+from kzoo.backbones.picture_blocks import build_patchgan
 from kzoo.errors import UnknownNameError, UsageError
 from kzoo.systems.cyclegan.endpoints import signatures
 from kzoo.systems.cyclegan.evaluate import evaluate
-from kzoo.systems.cyclegan.network import build_discriminator, build_generator
+from kzoo.systems.cyclegan.network import build_generator
 from kzoo.systems.cyclegan.task import judgements, losses
 
 SMALL = {"residual_blocks": 1, "width": 2, "discriminator_width": 2}
@@ -32,11 +33,11 @@ def test_parameters_of_the_generator(blocks: int, parameters: int) -> None:
 
 
 def test_the_discriminator_judges_patches_of_70_pixels() -> None:
-    model = build_discriminator("discriminator", width=64)
+    model = build_patchgan("discriminator", width=64)
     assert model.count_params() == 2_764_737
     assert model.compute_output_shape((None, 256, 256, 3)) == (None, 30, 30, 1)
     linear = keras.models.clone_model(
-        build_discriminator("discriminator", width=1),
+        build_patchgan("discriminator", width=1),
         clone_function=lambda layer: (
             keras.layers.Identity(name=layer.name)
             if isinstance(layer, keras.layers.GroupNormalization)

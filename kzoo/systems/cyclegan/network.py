@@ -13,30 +13,19 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from kzoo.backbones.picture_blocks import (
+    build_patchgan,
+    convolution,
+    initializer,
+    instance_normalized,
+    output_dtype,
+    residual_block,
+)
 from kzoo.errors import UsageError
 from kzoo.layers import ReflectionPad2D
 
 Cycles = Literal["none", "full", "nested"]
 CYCLES = ("none", "full", "nested")
-INITIALIZER = {"stddev": 0.02}
-
-
-def _normalized(x: Any, name: str, activation: Any) -> Any:
-    x = layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False, name=f"{name}_norm")(x)
-    return activation(name=f"{name}_act")(x) if activation else x
-
-
-def _conv(x: Any, filters: int, size: int, name: str, **options: Any) -> Any:
-    kernel = keras.initializers.RandomNormal(**INITIALIZER)
-    return layers.Conv2D(filters, size, kernel_initializer=kernel, name=name, **options)(x)
-
-
-def _residual_block(x: Any, filters: int, name: str) -> Any:
-    y = _conv(ReflectionPad2D(1, name=f"{name}_pad1")(x), filters, 3, f"{name}_conv1")
-    y = _normalized(y, f"{name}_conv1", layers.ReLU)
-    y = _conv(ReflectionPad2D(1, name=f"{name}_pad2")(y), filters, 3, f"{name}_conv2")
-    y = _normalized(y, f"{name}_conv2", None)
-    return layers.Add(name=f"{name}_add")([x, y])
 
 
 def build_generator(name: str, *, width: int, residual_blocks: int) -> keras.Model:
@@ -51,53 +40,21 @@ def build_generator(name: str, *, width: int, residual_blocks: int) -> keras.Mod
         Model of images float32 (N, H, W, 3) in [-1, 1] to images alike; H and W are multiples of 4.
     """
     image = keras.Input((None, None, 3), name="image")
-    x = _conv(ReflectionPad2D(3, name="stem_pad")(image), width, 7, "stem")
-    x = _normalized(x, "stem", layers.ReLU)
+    x = convolution(ReflectionPad2D(3, name="stem_pad")(image), width, 7, "stem")
+    x = instance_normalized(x, "stem", layers.ReLU)
     for number, filters in enumerate((2 * width, 4 * width), start=1):
-        x = _conv(x, filters, 3, f"down{number}", strides=2, padding="same")
-        x = _normalized(x, f"down{number}", layers.ReLU)
+        x = convolution(x, filters, 3, f"down{number}", strides=2, padding="same")
+        x = instance_normalized(x, f"down{number}", layers.ReLU)
     for number in range(1, residual_blocks + 1):
-        x = _residual_block(x, 4 * width, f"block{number}")
+        x = residual_block(x, 4 * width, f"block{number}")
     for number, filters in enumerate((2 * width, width), start=1):
-        kernel = keras.initializers.RandomNormal(**INITIALIZER)
         x = layers.Conv2DTranspose(
-            filters, 3, strides=2, padding="same", kernel_initializer=kernel, name=f"up{number}"
+            filters, 3, strides=2, padding="same", kernel_initializer=initializer(), name=f"up{number}"
         )(x)
-        x = _normalized(x, f"up{number}", layers.ReLU)
-    x = _conv(ReflectionPad2D(3, name="head_pad")(x), 3, 7, "head")
-    x = layers.Activation("tanh", dtype=_output_dtype(), name="translated")(x)
+        x = instance_normalized(x, f"up{number}", layers.ReLU)
+    x = convolution(ReflectionPad2D(3, name="head_pad")(x), 3, 7, "head")
+    x = layers.Activation("tanh", dtype=output_dtype(), name="translated")(x)
     return keras.Model(image, x, name=name)
-
-
-def build_discriminator(name: str, *, width: int, channels: int = 3) -> keras.Model:
-    """Build a 70x70 PatchGAN: each score judges a patch of 70x70 pixels.
-
-    Args:
-        name: of the model.
-        width: channels of the first convolution; 64 as published.
-        channels: of the input.
-
-    Returns:
-        Model of images float32 (N, H, W, channels) to scores (N, H / 8 - 2, W / 8 - 2, 1) for H, W that are
-        multiples of 8.
-    """
-    image = keras.Input((None, None, channels), name="image")
-    x = image
-    for number, (filters, strides) in enumerate(
-        ((width, 2), (2 * width, 2), (4 * width, 2), (8 * width, 1)), start=1
-    ):
-        x = layers.ZeroPadding2D(1, name=f"conv{number}_pad")(x)
-        x = _conv(x, filters, 4, f"conv{number}", strides=strides)
-        if number > 1:
-            x = _normalized(x, f"conv{number}", None)
-        x = layers.LeakyReLU(negative_slope=0.2, name=f"conv{number}_act")(x)
-    x = _conv(layers.ZeroPadding2D(1, name="score_pad")(x), 1, 4, "score", dtype=_output_dtype())
-    return keras.Model(image, x, name=name)
-
-
-def _output_dtype() -> str:
-    """Return that of the weights: float32 under mixed precision."""
-    return keras.config.dtype_policy().variable_dtype
 
 
 def _through(generators: Sequence[keras.Model], image: Any) -> list[Any]:
@@ -163,8 +120,8 @@ def build_translator(
     a, b = keras.Input((None, None, 3), name="a"), keras.Input((None, None, 3), name="b")
     to_b = _chain("ab", generators_ab, shared, **sizes)
     to_a = _chain("ba", generators_ba, shared, **sizes)
-    judge_a = build_discriminator("discriminator_a", width=discriminator_width)
-    judge_b = build_discriminator("discriminator_b", width=discriminator_width)
+    judge_a = build_patchgan("discriminator_a", width=discriminator_width)
+    judge_b = build_patchgan("discriminator_b", width=discriminator_width)
 
     outputs: dict[str, Any] = {}
     for image, there, back, names, judge in (

@@ -13,6 +13,7 @@ TASKS = {
     "edges": "kzoo.training.tasks.edges:Edges",
     "matching": "kzoo.training.tasks.matching:Matching",
     "translation": "kzoo.training.tasks.translation:Translation",
+    "swap": "kzoo.training.tasks.swap:Swap",
     "segmentation": "kzoo.training.tasks.segmentation:Segmentation",
 }
 
