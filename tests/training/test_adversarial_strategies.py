@@ -13,7 +13,7 @@ TRAINED = """
 import sys
 from pathlib import Path
 from kzoo.training.strategy import make_strategy
-devices, steps, written, read = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]
+name, devices, steps, written, read = *sys.argv[1:3], int(sys.argv[3]), Path(sys.argv[4]), sys.argv[5:]
 strategy = make_strategy(*(("mirrored", 2) if devices == "two" else ("single",)))
 import keras, numpy as np, tensorflow as tf
 import kzoo
@@ -23,14 +23,16 @@ from kzoo.training.checkpoints import restore_variables, save_variables
 from kzoo.training.tasks import find_task
 keras.config.set_floatx("float64")
 keras.utils.set_random_seed(1)
-system = registry.find("nest_cyclegan")
+system = registry.find(name)
 recipe = system.recipe("house").override(["loss_options.pool_size=3"])
 draw = np.random.default_rng(0)
-pictures = {name: draw.uniform(-1, 1, (24, 24, 24, 3)) for name in ("a", "b")}
+sizes = {name: shape[-1] for name, shape in system.inputs.items()}
+pictures = {name: draw.uniform(-1, 1, (24, 24, 24, count)) for name, count in sizes.items()}
+masks = {name: draw.uniform(0, 1, (24, 24, 24, 1)) for name in ("condition_mask", "reference_mask")}
 first = 3 if read else 0
-data = tf.data.Dataset.from_tensor_slices(pictures).batch(4).map(lambda batch: (batch, {}))
+data = tf.data.Dataset.from_tensor_slices((pictures, masks)).batch(4)
 with strategy.scope():
-    model = kzoo.create(system.name, residual_blocks=1, width=2, discriminator_width=2)
+    model = system.build(**{**system.tiny, "width": 2, "discriminator_width": 2})
     optimizer = keras.optimizers.Adam(1e-3)
     model = find_task(system.task).compile(model, system, recipe, optimizer, data.element_spec)
 for file in read:
@@ -40,27 +42,28 @@ save_variables(written, state_of(model))
 """
 
 
-def trained(devices: str, steps: int, written: Path, *read: Path) -> dict[str, np.ndarray]:
+def trained(name: str, devices: str, steps: int, written: Path, *read: Path) -> dict[str, np.ndarray]:
     """Train in a process of its own, from `read` on if it is given, and return all variables."""
-    arguments = [devices, str(steps), str(written), *map(str, read)]
+    arguments = [name, devices, str(steps), str(written), *map(str, read)]
     subprocess.run([sys.executable, "-c", TRAINED, *arguments], check=True, timeout=300)
     with np.load(written) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 @pytest.mark.slow
-def test_neither_devices_nor_a_break_change_the_training(tmp_path: Path) -> None:
-    one = trained("one", 6, tmp_path / "one.npz")
+@pytest.mark.parametrize(("model", "pools"), [("nest_cyclegan", 2), ("swapgan", 2)])
+def test_neither_devices_nor_a_break_change_the_training(model: str, pools: int, tmp_path: Path) -> None:
+    one = trained(model, "one", 6, tmp_path / "one.npz")
     assert {array.dtype.name for array in one.values() if array.dtype.kind == "f"} == {"float64"}
     seen = [array for name, array in one.items() if name.endswith("_seen")]
-    assert [int(count) for count in seen] == [24, 24]
+    assert [int(count) for count in seen] == [24] * pools
 
-    two = trained("two", 6, tmp_path / "two.npz")
+    two = trained(model, "two", 6, tmp_path / "two.npz")
     assert one.keys() == two.keys()
     for name, array in one.items():
         np.testing.assert_allclose(two[name], array, rtol=0, atol=1e-7, err_msg=name)
 
-    trained("one", 3, tmp_path / "half.npz")
-    resumed = trained("one", 3, tmp_path / "resumed.npz", tmp_path / "half.npz")
+    trained(model, "one", 3, tmp_path / "half.npz")
+    resumed = trained(model, "one", 3, tmp_path / "resumed.npz", tmp_path / "half.npz")
     for name, array in one.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
