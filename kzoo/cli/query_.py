@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def query(
     name: Annotated[str, typer.Argument(help="A model that the server has.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    images: Annotated[list[Path] | None, typer.Argument(help="Image files.")] = None,
     server: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1:8500",
     version: Annotated[int | None, typer.Option(min=1, help="The newest live one if left out.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes shown of each answer.")] = 3,
@@ -44,6 +44,20 @@ def query(
     signature: Annotated[
         str, typer.Option(help="With --out: what is asked, as b_to_a of a translator.")
     ] = "serving_default",
+    condition: Annotated[
+        Path | None, typer.Option(help="Of a swap: the picture of whose clothes are taken.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Of a swap: the picture of who is to wear them.")
+    ] = None,
+    pose: Annotated[
+        Path | None,
+        typer.Option(help="The reference's key-points, OpenPose's JSON; else NAME_keypoints.json."),
+    ] = None,
+    parts: Annotated[
+        Path | None,
+        typer.Option(help="The reference's parsing, a PNG of 20 classes; else NAME_parts.png."),
+    ] = None,
 ) -> None:
     """Ask a running server, kzoo's or TensorFlow Serving's, what is in pictures.
 
@@ -52,12 +66,19 @@ def query(
     Example: kzoo query hed photo.jpg -o edges.png
 
     Example: kzoo query cyclegan sketch.png -o colored.png
+
+    Example: kzoo query swapgan --condition a.png --reference b.png -o swapped.png
     """
+    images = images or []
+    swap = _swap_pictures(images, condition, reference, pose, parts, out)
     import_tensorflow()
     from kzoo.serving import Client
 
     with Client(server, timeout_seconds=timeout) as client:
         client.wait_until_ready(name, timeout_seconds=timeout)
+        if swap is not None and out is not None:
+            typer.echo(f"wrote {client.swap(name, swap, version=version).save(out)}")
+            return
         if out is not None:
             typer.echo(f"wrote {_draw(client, name, images, version, out, signature)}")
             return
@@ -86,6 +107,26 @@ def query(
 
         write_atomic(page, classification_page(f"What {name} says", images, answers, top))
         typer.echo(f"wrote {page}", err=as_json)
+
+
+def _swap_pictures(
+    images: list[Path],
+    condition: Path | None,
+    reference: Path | None,
+    pose: Path | None,
+    parts: Path | None,
+    out: Path | None,
+) -> dict[str, bytes] | None:
+    """Return what a swap asks for; None if none is asked for."""
+    if condition is None and reference is None and pose is None and parts is None:
+        if not images:
+            raise UsageError("expected image files, or --condition and --reference of a swap")
+        return None
+    if condition is None or reference is None or out is None or images:
+        raise UsageError("a swap takes --condition, --reference and --out, and no other image files")
+    from kzoo.data.people_files import swap_pictures
+
+    return swap_pictures(condition, reference, pose=pose, parts=parts)
 
 
 def _draw(

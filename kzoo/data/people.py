@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HOUSE_PEOPLE = "house/people"
 DEEPFASHION = "deepfashion_inshop"
 SIDE = 128
+PEOPLE = (HOUSE_PEOPLE, f"{HOUSE_PEOPLE}:few", DEEPFASHION)
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def open_people(name: str = HOUSE_PEOPLE, *, build: bool = True) -> PersonSource
     if name == DEEPFASHION:
         return _open_deepfashion(build=build)
     if name not in SIZES:
-        raise UnknownNameError("data set of persons", name, (*SIZES, DEEPFASHION))
+        raise UnknownNameError("data set of persons", name, PEOPLE)
     from kzoo.data.builders.house_people import HousePeople, config_name
     from kzoo.data.people_body import LICENCE, SOURCE, load_body
     from kzoo.data.people_scenes import recipe_hash
