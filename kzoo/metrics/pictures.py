@@ -7,10 +7,26 @@ import numpy as np
 from kzoo.errors import UsageError
 
 
-def mean_absolute_difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the mean of |one - other| over pixels and channels, 0 to 255; both uint8 (H, W, 3)."""
+def mean_absolute_difference(one: np.ndarray, other: np.ndarray, within: np.ndarray | None = None) -> float:
+    """Return the mean of |one - other| over pixels and channels, 0 to 255.
+
+    Args:
+        one, other: uint8 (H, W, 3).
+        within: bool (H, W), the pixels that count; all of them if left out.
+
+    Raises:
+        UsageError: for pictures of other types or sizes, or if no pixel counts.
+    """
     _check(one, other)
-    return float(np.mean(np.abs(one.astype(np.float64) - other)))
+    difference = np.abs(one.astype(np.float64) - other)
+    if within is None:
+        return float(np.mean(difference))
+    if within.dtype != bool or within.shape != one.shape[:2] or not within.any():
+        raise UsageError(
+            f"expected bool {one.shape[:2]} with a pixel that counts; received {within.dtype} {within.shape} "
+            f"with {np.count_nonzero(within)}"
+        )
+    return float(np.mean(difference[within]))
 
 
 def peak_signal_to_noise(one: np.ndarray, other: np.ndarray) -> float:

@@ -24,6 +24,15 @@ def test_flat_pictures_by_hand() -> None:
     assert structural_similarity(flat(10), flat(30)) == pytest.approx(expected)
 
 
+def test_a_difference_within_some_pixels() -> None:
+    one, other, within = flat(10), flat(10), np.zeros((16, 16), bool)
+    other[:4], within[3:5] = 50, True
+    assert mean_absolute_difference(one, other, within) == 20
+    for refused in (np.zeros((16, 16), bool), within[:8], within.astype(np.uint8)):
+        with pytest.raises(UsageError, match=r"expected bool \(16, 16\) with a pixel that counts"):
+            mean_absolute_difference(one, other, refused)
+
+
 def test_noise_lowers_all_of_them() -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (32, 32, 3)).astype(np.uint8)

@@ -9,12 +9,14 @@ import pytest
 import kzoo
 from kzoo import registry
 from kzoo.data.people import PersonArrays, PersonPairs
+from kzoo.data.people_parts import PARTS
 from kzoo.errors import UnknownNameError, UsageError
 from kzoo.systems.swapgan.evaluate import evaluate
 from kzoo.systems.swapgan.network import build_mask_generator, build_picture_generator, paste_head
 from kzoo.systems.swapgan.task import judgements, losses
 
 SIZE = 32
+NEAR = {"l1", "psnr", "ssim", "l1_body", "l1_unswapped", "l1_body_unswapped"}
 
 
 def small(name: str) -> keras.Model:
@@ -120,10 +122,12 @@ def test_a_head_is_pasted_where_its_map_is_1() -> None:
 
 
 def persons(seed: int) -> PersonArrays:
-    rng = np.random.default_rng(seed)
+    """Return pictures whose left half is a face and whose right half is pants."""
+    parts = np.full((3, SIZE, SIZE), PARTS.index("face"), np.uint8)
+    parts[:, :, SIZE // 2 :] = PARTS.index("pants")
     return PersonArrays(
-        images=rng.integers(0, 256, (3, SIZE, SIZE, 3), np.uint8),
-        parts=np.full((3, SIZE, SIZE), 13, np.uint8),
+        images=np.random.default_rng(seed).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8),
+        parts=parts,
         key_points=np.ones((3, 18, 3), np.float32),
     )
 
@@ -132,10 +136,13 @@ def test_what_is_measured() -> None:
     reference = persons(1)
     pairs = PersonPairs(persons(0), reference, reference.images // 2, np.array(["a", "b", "c"]), same=False)
     found = evaluate(small("swapgan"), pairs)
-    assert set(found) == {"l1", "psnr", "ssim", "l1_unswapped", "ssim_condition"}
-    expected = np.mean(np.abs(reference.images.astype(float) - reference.images // 2))
-    assert found["l1_unswapped"] == pytest.approx(expected, rel=1e-6)
-    assert found["l1"] == pytest.approx(expected, rel=1e-6), "all is head, and pasted"
+    assert set(found) == {*NEAR, "ssim_condition"}
+    away = np.abs(reference.images.astype(float) - reference.images // 2)
+    head, body = away[:, :, : SIZE // 2].mean(), away[:, :, SIZE // 2 :].mean()
+    assert found["l1_unswapped"] == pytest.approx((head + body) / 2, rel=1e-6)
+    assert found["l1_body_unswapped"] == pytest.approx(body, rel=1e-6)
+    assert found["l1"] == pytest.approx((head + found["l1_body"]) / 2, rel=1e-6), "the head is pasted"
+    assert found["l1_body"] != pytest.approx(body, rel=0.01)
     unknown = PersonPairs(persons(0), reference, None, pairs.ids, same=False)
     assert set(evaluate(small("swapgan"), unknown)) == {"ssim_condition"}
-    assert set(evaluate(small("swapgan_g1_g3"), pairs)) == {"l1", "psnr", "ssim", "l1_unswapped"}
+    assert set(evaluate(small("swapgan_g1_g3"), pairs)) == NEAR

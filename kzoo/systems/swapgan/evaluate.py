@@ -27,7 +27,8 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
     """Return means over the pairs.
 
     - `l1`, `psnr`, `ssim` of the swapped picture, with the reference's head, against the true one, and
-      `l1_unswapped` of the reference as it is, where the true pictures are known.
+      `l1_body`, of the reference's body below the head alone, where the true pictures are known;
+      `l1_unswapped` and `l1_body_unswapped` of the reference as it is.
     - `ssim_condition` of the restored picture against the condition (table 8.3), where Generator II is there.
 
     Args:
@@ -48,6 +49,9 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
             for name, measure in MEASURES.items():
                 measured(name, measure, swapped, true)
             measured("l1_unswapped", mean_absolute_difference, reference, true)
+            bodies = np.asarray(batch["reference_mask"] > batch["reference_head"])[..., 0]
+            for name, pictures in (("l1_body", swapped), ("l1_body_unswapped", reference)):
+                found.setdefault(name, []).extend(map(mean_absolute_difference, pictures, true, bodies))
         if "restored" in outputs:
             restored, condition = _pixels(outputs["restored"]), _pixels(batch["condition"])
             measured("ssim_condition", structural_similarity, restored, condition)
