@@ -1,4 +1,4 @@
-"""What an exported network of this room answers, preprocessing inside."""
+"""What an exported classifier of single images answers, preprocessing inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kzoo.system import Signature, System
 
 
 def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> dict[str, Signature]:
-    """Return the endpoints of a classifier of this room.
+    """Return the endpoints of a classifier.
 
     - `serving_default`: image_bytes string (N,), each PNG, JPEG, GIF or BMP of any size, to probabilities
       float32 (N, C), classes string (N, k) and scores float32 (N, k), best first, k = min(5, C).
@@ -27,7 +27,7 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
     their rows; nothing is answered for the other rows of that batch. So is an empty batch.
 
     Args:
-        model: a network of this room; its input gives the image size, its output C.
+        model: a classifier; its input gives the image size, its output C.
         system: gives the normalisation and the layer of the feature "embedding".
         classes: C different names in the order of the labels.
 
