@@ -21,6 +21,7 @@ VERBS = (
     "encode",
     "train",
     "finetune",
+    "launch",
     "evaluate",
     "transfer",
     "reproduce",
