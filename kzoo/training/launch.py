@@ -62,8 +62,8 @@ def launch(arguments: Sequence[str], *, workers: int, restarts: int = 0, say: Sa
     while (dead := _run_once(arguments, workers, say)) is not None:
         if not left:
             raise RunError(
-                f"worker {dead.index} {dead.ended_by}, so all were stopped; the same command resumes from the "
-                "last checkpoint"
+                f"worker {dead.index} {dead.ended_by}, so all were stopped; the same command resumes from "
+                "the last checkpoint"
             )
         left -= 1
         say(f"worker {dead.index} {dead.ended_by}; all are started again, {left} restarts left")
