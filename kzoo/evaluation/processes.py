@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from kzoo.errors import RunError
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10
@@ -77,22 +73,6 @@ def run_jobs(
         for _, process in running.values():
             _stop(process)
     return failures
-
-
-@contextlib.contextmanager
-def held_alone(folder: Path) -> Iterator[None]:
-    """Hold a folder against other processes that ask for it by this function, until the block ends.
-
-    Raises:
-        RunError: if another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"another process is training into {folder}; wait for it or stop it") from error
-        yield
 
 
 def _environment(at_once: int) -> dict[str, str]:

@@ -28,12 +28,12 @@ from rich.progress import (
 from kzoo import registry
 from kzoo.errors import KzooError, RunError, UsageError
 from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
-from kzoo.evaluation.processes import Failure, Job, held_alone, run_jobs
+from kzoo.evaluation.processes import Failure, Job, run_jobs
 from kzoo.evaluation.report import write_report
 from kzoo.evaluation.results import Report, RunResult, summarize
 from kzoo.evaluation.tables import TableDefinition, TableRow, find_table
 from kzoo.recipe import Recipe
-from kzoo.training.run_folder import Run
+from kzoo.training.run_folder import Run, held_alone
 from kzoo.training.tasks import Source, find_task
 
 SPEED_OVER_SECONDS = 1800

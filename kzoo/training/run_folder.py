@@ -13,13 +13,15 @@ metrics.json      what `kzoo evaluate` found
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import platform
 import subprocess
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+LOCK = ".lock"
 # What reading a damaged .npz or .keras file, both zip archives, may raise.
 ARCHIVE_ERRORS = (
     OSError,
@@ -165,7 +168,7 @@ class Run:
                     + "\n  ".join(differences[:8])
                 )
         else:
-            if folder.is_dir() and any(not path.name.endswith(".part") for path in folder.iterdir()):
+            if folder.is_dir() and any(not path.name.endswith((".part", LOCK)) for path in folder.iterdir()):
                 raise RunError(f"{folder} is not empty and holds no run; nothing was written")
             run = cls(folder, description)
         run._complete()
@@ -206,6 +209,22 @@ class Run:
         from kzoo.training.models import load_model
 
         return load_model(self.weights_path(which))
+
+
+@contextlib.contextmanager
+def held_alone(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes that ask for it by this function, until the block ends.
+
+    Raises:
+        RunError: if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"another process is training into {folder}; wait for it or stop it") from error
+        yield
 
 
 def environment() -> dict[str, str]:

@@ -29,7 +29,7 @@ from kzoo.training.callbacks import (
 )
 from kzoo.training.checkpoints import Checkpoints, restore_variables, save_variables
 from kzoo.training.optimizers import LossScale, make_optimizer
-from kzoo.training.run_folder import Origin, Run, RunDescription, environment
+from kzoo.training.run_folder import Origin, Run, RunDescription, environment, held_alone
 from kzoo.training.stage import Stage
 from kzoo.training.strategy import arrays_of_chief, decide_on_chief, has_several_workers, is_chief
 from kzoo.training.tasks import Examples, Source, Task, Validation, find_task
@@ -84,22 +84,27 @@ def train(training: Training) -> Run:
         UsageError: for an unknown precision, a batch that the replicas cannot share, `classes` that are not
             those of the data, and build options for a model that is loaded.
         UnknownNameError: for a layer in `freeze` or `learning_rate_multipliers` that there is not.
-        RunError: if `out` holds another run or a broken checkpoint.
+        RunError: if `out` holds another run or a broken checkpoint, or another process trains into it.
         DataError: if the data set lacks a split that the recipe names.
         TrainingDivergedError: if the loss or a weight becomes NaN; the last checkpoint stays.
     """
     _check(training)
     run = Run(training.out, describe(training))
 
-    def open_folder() -> int:
-        return int(Run.create_or_open(run.folder, run.description).finished)
+    with contextlib.ExitStack() as held:
 
-    if decide_on_chief(training.strategy, open_folder):
-        return run
-    if training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with _precision(training.precision):
-        _fit(training, run)
+        def open_folder() -> int:
+            finished = Run.create_or_open(run.folder, run.description).finished
+            if not finished:
+                held.enter_context(held_alone(run.folder))
+            return int(finished)
+
+        if decide_on_chief(training.strategy, open_folder):
+            return run
+        if training.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        with _precision(training.precision):
+            _fit(training, run)
     return run
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kzoo.errors import RunError
-from kzoo.evaluation.processes import Job, held_alone, run_jobs
+from kzoo.evaluation.processes import Job, run_jobs
+from kzoo.training.run_folder import held_alone
 
 
 def test_a_failed_job_is_named_with_what_it_printed_last(tmp_path: Path) -> None:

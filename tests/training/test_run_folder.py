@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_helpers import draw_pictures, make_recipe, make_training
+from training_helpers import draw_pictures, make_recipe, make_training, train_tiny
 
 from kzoo import registry
 from kzoo.errors import RunError
 from kzoo.recipe import Recipe
-from kzoo.training.run_folder import Origin, Run, RunDescription
+from kzoo.training.run_folder import Origin, Run, RunDescription, held_alone
 from kzoo.training.train import describe
 
 
@@ -152,3 +152,11 @@ def test_every_registered_recipe_can_be_described(pictures: Path) -> None:
         for recipe in system.recipes.values():
             said = describe(dataclasses.replace(training, system=system, recipe=recipe))
             assert RunDescription.from_json(said.to_json()).differences(said) == []
+
+
+def test_two_trainings_of_one_folder_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with (
+        held_alone(tmp_path / "run"),
+        pytest.raises(RunError, match=r"another process is training into .*run; wait for it or stop it"),
+    ):
+        train_tiny(pictures, tmp_path / "run")
