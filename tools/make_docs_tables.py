@@ -11,6 +11,7 @@ import difflib
 import inspect
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -35,9 +36,16 @@ MARKED = re.compile(r"^(<!-- table: (\S+) -->\n).*?^(<!-- end of table -->)$", r
 
 
 def models(room: str) -> str:
-    """Return the models of a system's room beside every number that the thesis prints of them."""
+    """Return the models of a system's room beside the numbers that the thesis prints of them.
+
+    A column in which a model has several numbers, one for each way it was built or trained, is left out.
+    """
     systems = _systems_of(room)
-    columns = sorted({(one.table, one.column, one.metric) for system in systems for one in system.published})
+    counts = Counter(
+        (system.name, (one.table, one.column, one.metric)) for system in systems for one in system.published
+    )
+    several = {column for (_, column), count in counts.items() if count > 1}
+    columns = sorted({column for _, column in counts} - several)
     header = ["model", "what", "parameters"]
     header += [f"{column}, {metric} (table {table})" for table, column, metric in columns]
     rows = []
@@ -169,7 +177,7 @@ def _systems_of(room: str) -> list[System]:
 
 def _recipe_cells(recipe: Recipe) -> tuple[str, ...]:
     optimizer, schedule = recipe.optimizer, recipe.schedule
-    length, unit = (recipe.steps, "steps") if recipe.steps is not None else (recipe.epochs, "epochs")
+    unit = "steps" if recipe.steps is not None else "epochs"
     rate = f"{optimizer.learning_rate:g}, {schedule.kind}"
     if schedule.boundaries:
         falls = ", ".join(f"{boundary:,.0f}" for boundary in schedule.boundaries)
@@ -182,8 +190,14 @@ def _recipe_cells(recipe: Recipe) -> tuple[str, ...]:
         rate,
         f"{optimizer.weight_decay:g}",
         str(recipe.batch_size),
-        f"{length:,} {unit}" if recipe.steps is not None else f"{length:g} {unit}",
+        ", ".join(_length(stage, f"{name}: " if name else "") for name, stage in recipe.in_stages()),
         recipe.pipeline.augmentation,
+    )
+
+
+def _length(recipe: Recipe, before: str) -> str:
+    return (
+        f"{before}{recipe.steps:,} steps" if recipe.steps is not None else f"{before}{recipe.epochs:g} epochs"
     )
 
 
