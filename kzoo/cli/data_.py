@@ -35,15 +35,25 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build or open a data set, check it, and say what is in it."""
-    from kzoo.data.people import PEOPLE
+    from kzoo.data.catalog import OPENERS
+    from kzoo.data.people import PEOPLE, open_people
+    from kzoo.data.people_files import save_people
     from kzoo.data.sources import NAMED_SOURCES, describe_source, open_source
 
     if name is None:
-        typer.echo("\n".join((*NAMED_SOURCES, *PEOPLE)))
+        typer.echo("\n".join((*NAMED_SOURCES, *OPENERS)))
         return
     import_tensorflow()
-    if name in PEOPLE:
-        _people(name, images, count, split, sheet, as_json)
+    if name in OPENERS:
+        if sheet is not None:
+            raise UsageError(f"--sheet draws labelled images, which {name} does not hold")
+        if images is not None and name not in PEOPLE:
+            raise UsageError(f"--images writes labelled images and persons; {name} holds neither")
+        other = OPENERS[name]()
+        _say(describe_source(other), as_json)
+        if images is not None:
+            saved = save_people(open_people(name), split, images, count=count)
+            typer.echo(f"wrote {len(saved)} images below {images}")
         return
     source = open_source(name)
     _say(describe_source(source), as_json)
@@ -56,21 +66,6 @@ def data(
         from kzoo.data.save_images import save_images
 
         typer.echo(f"wrote {len(save_images(source, split, images, count=count))} images below {images}")
-
-
-def _people(
-    name: str, images: Path | None, count: int, split: str, sheet: Path | None, as_json: bool
-) -> None:
-    from kzoo.data.people import open_people
-    from kzoo.data.people_files import save_people
-    from kzoo.data.sources import describe_source
-
-    if sheet is not None:
-        raise UsageError(f"--sheet draws labelled images; {name} has persons: use --images")
-    source = open_people(name)
-    _say(describe_source(source), as_json)
-    if images is not None:
-        typer.echo(f"wrote {len(save_people(source, split, images, count=count))} images below {images}")
 
 
 def _say(described: dict[str, Any], as_json: bool) -> None:

@@ -1,0 +1,40 @@
+"""The data sets that are no labelled images, by name: persons, label maps and outlines, pairs of domains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from kzoo.data.data_source import Split
+from kzoo.data.domains import HOUSE as DOMAINS
+from kzoo.data.domains import open_domains
+from kzoo.data.layers import EMOJI_LAYERS, open_layers
+from kzoo.data.people import PEOPLE, open_people
+from kzoo.data.voc import VOC, open_voc
+
+
+class Described(Protocol):
+    """What every source of data says of itself."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def splits(self) -> Mapping[str, Split]: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def licence(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+
+
+OPENERS: Mapping[str, Callable[[], Described]] = {
+    EMOJI_LAYERS: partial(open_layers, EMOJI_LAYERS),
+    VOC: open_voc,
+    **{name: partial(open_domains, name) for name in DOMAINS},
+    **{name: partial(open_people, name) for name in PEOPLE},
+}
+"""Name to the function that opens it, building it where it is absent."""
