@@ -102,6 +102,10 @@ _BRANCH_FUSIONS = tuple(
         ("convolution", "Convolution"),
     )
 )
+_BATCH_SIZES = tuple(
+    _row(f"batch {size}", "mmcnet", f"batch_size={size}", printed=f"batch size={size}")
+    for size in (100, 250, 500, 1000, 1500, 2000)
+)
 _POOLINGS = tuple(
     _row(
         pooling,
@@ -199,6 +203,15 @@ MATCHING_TABLES = (
         measures=(ACCURACY,),
         baselines={"mmcnet": "mcnet"},
         orderings=(("mmcnet", "mcnet"),),
+    ),
+    TableDefinition(
+        table="7.5",
+        group="chapter-7",
+        title="Batch size of MMC-Net, epochs being equal",
+        rows=_BATCH_SIZES,
+        measures=RECALLS,
+        baselines=_against(_BATCH_SIZES, "batch 100"),
+        orderings=tuple((row.name, "batch 100") for row in _BATCH_SIZES[1:]),
     ),
     TableDefinition(
         table="7.6",
