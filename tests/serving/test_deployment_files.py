@@ -167,7 +167,9 @@ def test_kustomization_names_files_that_there_are_and_all_that_the_pods_use() ->
     kinds = sorted(read_yaml(SERVING / name)["kind"] for name in whole["resources"])
     assert kinds == ["Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"]
     assert {f"kubernetes/{path.name}" for path in MANIFESTS} - set(whole["resources"]) == {
-        "kubernetes/deployment-kzoo.yaml"
+        "kubernetes/deployment-kzoo.yaml",
+        "kubernetes/training-job.yaml",
+        "kubernetes/training-service.yaml",
     }
     (config,), (secret,) = whole["configMapGenerator"], whole["secretGenerator"]
     assert all((SERVING / name).is_file() for name in config["files"])
@@ -177,6 +179,29 @@ def test_kustomization_names_files_that_there_are_and_all_that_the_pods_use() ->
         volumes = {one["name"]: one for one in manifest(name)["spec"]["template"]["spec"]["volumes"]}
         assert volumes["config"]["configMap"]["name"] == config["name"]
         assert volumes["tls"]["secret"]["secretName"] == secret["name"]
+
+
+def test_training_job_starts_one_cluster_that_its_service_names() -> None:
+    job, service = manifest("training-job")["spec"], manifest("training-service")
+    pods, (worker,) = job["template"]["spec"], job["template"]["spec"]["containers"]
+    given = {one["name"]: one for one in worker["env"]}
+    assert list(given) == ["WORKER", "TF_CONFIG"], "a variable is put in only where it was defined before"
+    (port,) = (one["containerPort"] for one in worker["ports"])
+    hosts = [f"training-{index}.{pods['subdomain']}:{port}" for index in range(job["completions"])]
+    for index in range(job["completions"]):
+        config = json.loads(given["TF_CONFIG"]["value"].replace("$(WORKER)", str(index)))
+        assert config == {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+    assert job["completionMode"] == "Indexed"
+    assert job["parallelism"] == job["completions"], "workers wait for each other"
+    assert service["metadata"]["name"] == pods["subdomain"]
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"].items() <= job["template"]["metadata"]["labels"].items()
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    verb, *options = worker["args"]
+    asked = root.commands[verb].make_context(verb, options).params
+    assert asked["strategy"].value == "multiworker"
+    assert any(asked["out"].is_relative_to(mount["mountPath"]) for mount in worker["volumeMounts"])
 
 
 def mounted_files() -> set[str]:
