@@ -42,11 +42,14 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
 
 def translations(model: keras.Model, a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
     """Return what the model makes of uint8 (N, H, W, 3): "b" of the pictures of A, "a" of those of B."""
-    chains = {
-        "b": (keras.Model(model.input["a"], model.output["fake_b"]), a),
-        "a": (keras.Model(model.input["b"], model.output["fake_a"]), b),
-    }
-    return {domain: _images(chain, images) for domain, (chain, images) in chains.items()}
+    return {"b": translated(model, "b", a), "a": translated(model, "a", b)}
+
+
+def translated(model: keras.Model, domain: str, images: np.ndarray) -> np.ndarray:
+    """Return what the model makes in `domain`, "a" or "b", of uint8 (N, H, W, 3) pictures of the other."""
+    source = {"a": "b", "b": "a"}[domain]
+    chain = keras.Model(model.input[source], model.output[f"fake_{domain}"])
+    return _images(chain, images)
 
 
 def _images(chain: keras.Model, images: np.ndarray) -> np.ndarray:
