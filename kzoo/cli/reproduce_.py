@@ -18,8 +18,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help="A table of the thesis, as table-2.2.")],
     data: options.DataOption,
+    table: Annotated[str | None, typer.Argument(help="A table of the thesis, as table-2.2.")] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every table, with --data house; writes one page over all.")
+    ] = False,
+    train: Annotated[
+        bool,
+        typer.Option("--train/--no-train", help="With --all: train, or write the page of what there is."),
+    ] = True,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each row.")] = 5,
     rows: Annotated[str | None, typer.Option(help="Shell pattern of the rows, as '*_a'.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at once; a core each is fastest.")] = 1,
@@ -33,8 +40,19 @@ def reproduce(
     Interrupted, it goes on where it stopped. Writes text, CSV, pictures and a page.
 
     Example: kzoo reproduce table-2.2 --data house/emoji --seeds 5 --jobs 2
+
+    Example: kzoo reproduce --all --data house --jobs 2
     """
+    _check(table, data, all_, train, rows, set_)
     import_tensorflow()
+    if table is None:
+        from kzoo.evaluation.reproduce_all import reproduce_all
+
+        page = reproduce_all(
+            seeds=seeds, runs_folder=runs, results_folder=results, jobs=jobs, train=train, quiet=quiet
+        )
+        typer.echo(f"wrote {page}")
+        return
     if table.removeprefix("table-").startswith("4"):
         if rows or set_ or jobs > 1:
             raise UsageError("the tables of chapter 4 train nothing: they have no --rows, --set and --jobs")
@@ -55,3 +73,19 @@ def reproduce(
         results_folder=results,
         quiet=quiet,
     )
+
+
+def _check(
+    table: str | None, data: str, every: bool, train: bool, rows: str | None, set_: list[str] | None
+) -> None:
+    """Refuse what does not go together: one table, or all of them on the house set."""
+    if every == (table is not None):
+        raise UsageError(
+            f"expected a table or --all; received {table!r} and {'--all' if every else 'no --all'}"
+        )
+    if every and data != "house":
+        raise UsageError(f"--all is of the house set: expected --data house; received {data!r}")
+    if every and (rows or set_):
+        raise UsageError("--all has no --rows and no --set: it is the tables as they are")
+    if not every and not train:
+        raise UsageError("--no-train goes with --all")

@@ -29,15 +29,25 @@ def page(
 ) -> str:
     """Return the page; `sections` are tables as (title, headings, cells), `pictures` title to PNG."""
     title = f"Table {report.table.table} on {report.data}"
+    source = f"Data: {report.data_source}; licence: {report.licence}."
+    figures = [_figure(name, png) for name, png in pictures.items()]
+    return plain_page(title, sections, notes, [*figures, f'<p class="note">{escape(source)}</p>'])
+
+
+def plain_page(
+    title: str,
+    sections: Sequence[tuple[str, list[str], list[list[str]]]],
+    notes: Sequence[str],
+    after: Sequence[str] = (),
+) -> str:
+    """Return a page of tables and notes, with the HTML elements `after` at its end."""
     body = [f"<h1>{escape(title)}</h1>"]
     body += [_table(*section) for section in sections]
     body += [f'<p class="note">{escape(note)}</p>' for note in notes]
-    body += [_figure(name, png) for name, png in pictures.items()]
-    body.append(f'<p class="note">Data: {escape(report.data_source)}; licence: {escape(report.licence)}.</p>')
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(body)
+        + "\n".join([*body, *after])
         + "\n</body>\n</html>\n"
     )
 

@@ -14,16 +14,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from kzoo import registry
 from kzoo.errors import KzooError, RunError, UsageError
@@ -31,12 +24,11 @@ from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
 from kzoo.evaluation.processes import Failure, Job, run_jobs
 from kzoo.evaluation.report import write_report
 from kzoo.evaluation.results import Report, RunResult, summarize
+from kzoo.evaluation.runs_bar import RunsBar
 from kzoo.evaluation.tables import TableDefinition, TableRow, find_table
 from kzoo.recipe import Recipe
 from kzoo.training.run_folder import Run, held_alone
 from kzoo.training.tasks import Source, find_task
-
-SPEED_OVER_SECONDS = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +74,7 @@ def reproduce(
     jobs: int = 1,
     overrides: Sequence[str] = (),
     quiet: bool = False,
+    announce: bool = True,
 ) -> Report:
     """Train what is missing of a table, evaluate it, write results/table-TABLE-DATA*, and print the table.
 
@@ -94,6 +87,7 @@ def reproduce(
         jobs: trainings at once, each in a process of its own.
         overrides: of every recipe, as "epochs=10".
         quiet: no progress bar.
+        announce: time a few steps first, and say how long all will take.
 
     Raises:
         UnknownNameError, UsageError, DataError: for a table, rows, overrides or data that are not there.
@@ -105,12 +99,10 @@ def reproduce(
     definition = find_table(table)
     chosen = definition.select(rows)
     source = _open(data, chosen)
-    folder = runs_folder / (definition.group or f"table-{definition.table}") / slug(data)
-    planned = [
-        _plan(definition, row, seed, source, folder, overrides) for seed in range(seeds) for row in chosen
-    ]
+    folder = _folder(definition, data, runs_folder)
+    planned = _plan_rows(definition, chosen, seeds, source, folder, overrides)
     with held_alone(folder):
-        failures = _train_missing(planned, source, folder, jobs, quiet)
+        failures = _train_missing(planned, source, folder, jobs, quiet, announce)
         found, unreadable = _collect(planned, source, failures)
     failures = [*failures, *unreadable]
     report = summarize(
@@ -129,6 +121,31 @@ def reproduce(
     return report
 
 
+def hours_left(
+    table: str, data: str, *, seeds: int, runs_folder: Path, jobs: int, overrides: Sequence[str] = ()
+) -> dict[Path, float]:
+    """Return the hours left of each run of a table that is not trained, by folder; timed here.
+
+    Raises:
+        RunError: if the steps cannot be timed.
+        UnknownNameError, UsageError, DataError: as `reproduce`.
+    """
+    definition = find_table(table)
+    source = _open(data, definition.rows)
+    folder = _folder(definition, data, runs_folder)
+    missing = _missing(_plan_rows(definition, definition.rows, seeds, source, folder, overrides))
+    return _hours_of(missing, source, folder, jobs)
+
+
+def _folder(table: TableDefinition, data: str, runs_folder: Path) -> Path:
+    return runs_folder / (table.group or f"table-{table.table}") / slug(data)
+
+
+def _missing(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
+    by_folder = {one.folder: one for one in reversed(planned)}
+    return [one for one in reversed(by_folder.values()) if not (one.folder / "final.keras").is_file()]
+
+
 def _open(data: str, rows: Sequence[TableRow]) -> Source:
     found = [registry.find(row.system) for row in rows]
     _, recipe = found[0].recipe_for(data)
@@ -139,6 +156,17 @@ def slug(data: str) -> str:
     """Return a data set's name, or the last part of a folder's path, as part of a file name."""
     name = data if data.startswith("house/") else Path(data).name
     return name.replace("/", "-").replace(":", "-")
+
+
+def _plan_rows(
+    table: TableDefinition,
+    rows: Sequence[TableRow],
+    seeds: int,
+    source: Source,
+    folder: Path,
+    overrides: Sequence[str],
+) -> list[PlannedRun]:
+    return [_plan(table, row, seed, source, folder, overrides) for seed in range(seeds) for row in rows]
 
 
 def _plan(
@@ -174,19 +202,19 @@ def _train_missing(
     folder: Path,
     jobs: int,
     quiet: bool,
+    announce: bool,
 ) -> list[Failure]:
     console = Console(stderr=True)
-    by_folder = {one.folder: one for one in reversed(planned)}
-    planned = list(reversed(by_folder.values()))
-    missing = [one for one in planned if not (one.folder / "final.keras").is_file()]
+    total = len({one.folder for one in planned})
+    missing = _missing(planned)
     if not missing:
-        console.print(f"All {len(planned)} runs are trained.")
+        console.print(f"All {total} runs are trained.")
         return []
-    console.print(
-        f"{len(missing)} of {len(planned)} runs are to be trained; timing a few steps of each row ..."
-    )
-    console.print(_estimate(missing, source, folder, jobs), soft_wrap=True)
-    with _Bar(console, missing, len(planned), source, quiet) as bar:
+    console.print(f"{len(missing)} of {total} runs are to be trained.")
+    if announce:
+        console.print("Timing a few steps of each row ...")
+        console.print(_estimate(missing, source, folder, jobs), soft_wrap=True)
+    with RunsBar(console, missing, total, source, quiet) as bar:
         return run_jobs([_job(one) for one in missing], jobs, bar.update)
 
 
@@ -202,72 +230,41 @@ def _job(one: PlannedRun) -> Job:
 
 
 def _estimate(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> str:
-    """Time a step of each row in a process like those that train, and say how long all will take."""
+    try:
+        left = sum(_hours_of(missing, source, folder, jobs).values())
+    except RunError as error:
+        return f"No estimate: {error}. Runs: {folder}"
+    hours = left / min(jobs, len(missing))
+    return f"Training will take {duration(hours)}, {jobs} at once. Runs: {folder}"
+
+
+def _hours_of(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> dict[Path, float]:
+    """Time a step of each row in a process like those that train, and return the hours left of each run."""
+    if not missing:
+        return {}
     runs = {one.row: {"system": one.system, "recipe": one.recipe.model_dump(mode="json")} for one in missing}
     with tempfile.TemporaryDirectory() as scratch:
         times = Path(scratch) / "seconds.json"
         task = {"action": "time", "runs": runs, "file": str(times)}
         failures = run_jobs([Job(name="timing", task=task, log=folder / "timing.log")], at_once=jobs)
         if failures:
-            return f"No estimate: the timing {failures[0].reason}. Runs: {folder}"
+            raise RunError(f"the timing {failures[0].reason}")
         seconds = json.loads(times.read_text(encoding="utf-8"))
-    left = sum(
-        seconds[one.row] * one.steps(source) * max(0, 1 - one.epochs_done() / one.epochs(source))
+    return {
+        one.folder: seconds[one.row]
+        * one.steps(source)
+        * max(0, 1 - one.epochs_done() / one.epochs(source))
+        / 3600
         for one in missing
-    )
-    hours = left / min(jobs, len(missing)) / 3600
-    return f"Training will take {_duration(hours)}, {jobs} at once. Runs: {folder}"
+    }
 
 
-def _duration(hours: float) -> str:
+def duration(hours: float) -> str:
+    """Return hours in words, as "about 5 minutes"."""
     if hours >= 1:
         return f"about {hours:.1f} hours"
     minutes = max(1, round(60 * hours))
     return f"about {minutes} minute{'s' if minutes > 1 else ''}"
-
-
-class _Bar:
-    """One bar over the epochs of all missing runs, on standard error."""
-
-    def __init__(
-        self,
-        console: Console,
-        missing: Sequence[PlannedRun],
-        total: int,
-        source: Source,
-        quiet: bool,
-    ) -> None:
-        self.missing = missing
-        self.total = total
-        self.source = source
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
-            refresh_per_second=2,
-            speed_estimate_period=SPEED_OVER_SECONDS,
-        )
-        self.task = self.progress.add_task("", total=sum(one.epochs(source) for one in missing))
-
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.progress.stop()
-
-    def update(self, running: list[str]) -> None:
-        """Show how many runs are done and which are running."""
-        finished = sum((one.folder / "final.keras").is_file() for one in self.missing)
-        done = self.total - len(self.missing) + finished
-        epochs = sum(min(one.epochs_done(), one.epochs(self.source)) for one in self.missing)
-        text = f"{done} of {self.total} runs; {', '.join(running)}"
-        self.progress.update(self.task, description=text, completed=epochs)
 
 
 def _collect(

@@ -103,9 +103,7 @@ def summarize(
     failures: Sequence[str] = (),
 ) -> Report:
     """Return the table of `rows` over the runs there are; a row may have none."""
-    names = [row.name for row in rows]
     values = {one.metric: _values(one.metric, rows, runs) for one in table.measures}
-    first = table.measures[0]
     evaluation = runs[0].evaluation if runs else None
     majority = evaluation.metrics.get("majority_accuracy", math.nan) if evaluation else math.nan
     return Report(
@@ -116,14 +114,27 @@ def summarize(
         licence=source.licence,
         test_examples=evaluation.examples if evaluation else 0,
         majority_error_percent=100 * (1 - majority),
-        rows=tuple(_row(table, source.name, row, values) for row in rows),
-        orderings=tuple(
-            _ordering(better, worse, values[first.metric], first.higher_is_better)
-            for better, worse in table.orderings
-            if better in names and worse in names
-        ),
+        rows=summarized_rows(table, source.name, rows, values),
+        orderings=orderings(table, values[table.measures[0].metric]),
         runs=tuple(runs),
         failures=tuple(failures),
+    )
+
+
+def summarized_rows(
+    table: TableDefinition, data: str, rows: Sequence[TableRow], values: Mapping[str, Values]
+) -> tuple[Row, ...]:
+    """Return each row over its seeds; `values` are metric to row to seed to value."""
+    return tuple(_row(table, data, row, values) for row in rows)
+
+
+def orderings(table: TableDefinition, values: Values) -> tuple[Ordering, ...]:
+    """Return the thesis's orderings between rows; `values` are the first measure's, by row and seed."""
+    higher_is_better = table.measures[0].higher_is_better
+    return tuple(
+        _ordering(better, worse, values, higher_is_better)
+        for better, worse in table.orderings
+        if better in values and worse in values
     )
 
 

@@ -6,8 +6,10 @@ does, so that it never outlives the process that started it, however that one en
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import statistics
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from kzoo.system import System
 
 WARM_UP_STEPS = 2
-TIMED_STEPS = 3
+TIMED_STEPS = 5
 
 
 def train_and_evaluate(task: dict[str, Any]) -> None:
@@ -49,7 +51,10 @@ def train_and_evaluate(task: dict[str, Any]) -> None:
 
 
 def time_steps(task: dict[str, Any]) -> None:
-    """Write the seconds of one training step of each run in `task` to its file, as JSON."""
+    """Write the seconds of one training step of each run in `task` to its file, as JSON.
+
+    The median of a few steps: one that another program held up does not count for all.
+    """
     import keras
 
     from kzoo import registry
@@ -75,11 +80,12 @@ def _seconds_of_a_step(system: System, recipe: Recipe) -> float:
     model = system.build(**{**task.options(system, source), **recipe.options})
     optimizer = make_optimizer(first_stage, len(examples), [layer.name for layer in model.layers])
     model = task.compile(model, system, first_stage, optimizer, batches.element_spec)
-    for step, (inputs, targets) in enumerate(batches.take(WARM_UP_STEPS + TIMED_STEPS)):
-        if step == WARM_UP_STEPS:
-            begin = time.perf_counter()
+    ends = []
+    for inputs, targets in batches.take(WARM_UP_STEPS + TIMED_STEPS):
         model.train_on_batch(inputs, targets)
-    return (time.perf_counter() - begin) / TIMED_STEPS
+        ends.append(time.perf_counter())
+    took = [after - before for before, after in itertools.pairwise(ends[WARM_UP_STEPS - 1 :])]
+    return statistics.median(took)
 
 
 def _end_with_standard_input() -> None:
