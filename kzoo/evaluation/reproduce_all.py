@@ -24,7 +24,7 @@ HOUSE_DATA: Mapping[str, str] = {
     "2.4": "house/emoji",
     **dict.fromkeys(("2.7", "2.8", "3.1", "3.2"), "house/emoji_layers"),
     **dict.fromkeys(("5.1", "5.2", "5.3", "6.2", "6.3"), "house/emoji_captions"),
-    **dict.fromkeys(("7.2", "7.3", "7.4", "7.6", "7.7"), "house/emoji_captions"),
+    **dict.fromkeys(("7.2", "7.3", "7.4", "7.5", "7.6", "7.7"), "house/emoji_captions"),
     "8.1": "house/outline_color",
     "8.3": "house/people",
 }
