@@ -74,7 +74,10 @@ def reproduce_all(
                 )
             except KzooError as error:
                 failures.append(f"table {table}: {error}")
-        reproduce_chapter_4("4", CHAPTER_4_DATA, seeds=seeds, results_folder=results_folder)
+        try:
+            reproduce_chapter_4("4", CHAPTER_4_DATA, seeds=seeds, results_folder=results_folder)
+        except KzooError as error:
+            failures.append(f"chapter 4: {error}")
     page = write_overview(read_outcomes(results_folder), NO_HOUSE_DATA, results_folder / "reproduction")
     if failures:
         raise RunError(f"{page} is written; the same command tries again:\n" + "\n".join(failures))

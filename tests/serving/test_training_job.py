@@ -15,7 +15,9 @@ def test_training_job_starts_one_cluster_that_its_service_names() -> None:
     job, service = manifest("training-job")["spec"], manifest("training-service")
     pods, (worker,) = job["template"]["spec"], job["template"]["spec"]["containers"]
     given = {one["name"]: one for one in worker["env"]}
-    assert list(given) == ["WORKER", "TF_CONFIG"], "a variable is put in only where it was defined before"
+    assert list(given) == ["WORKER", "TF_CONFIG", "KZOO_CACHE"], (
+        "a variable is put in only where it was defined before"
+    )
     (port,) = (one["containerPort"] for one in worker["ports"])
     hosts = [f"training-{index}.{pods['subdomain']}:{port}" for index in range(job["completions"])]
     for index in range(job["completions"]):
