@@ -39,9 +39,10 @@ def test_classify_takes_paths_bytes_and_arrays_alike(
     path.write_bytes(png(1, (13, 17)))
     images: list[Image] = [path, str(path), path.read_bytes(), pixels_of(path.read_bytes())]
     answers = client.classify("tiny", images)
-    expected = in_process[2].signatures["serving_default"](image_bytes=np.array([png(1, (13, 17))], object))
-    for answer in answers:
-        assert answer.probabilities.tolist() == expected["probabilities"].numpy()[0].tolist()
+    batch = np.array([png(1, (13, 17))] * len(images), object)
+    expected = in_process[2].signatures["serving_default"](image_bytes=batch)
+    for row, answer in enumerate(answers):
+        assert answer.probabilities.tolist() == expected["probabilities"].numpy()[row].tolist()
         assert answer.probabilities.shape == (len(CLASSES),)
         assert [name for name, _ in answer.best] == [name.decode() for name in expected["classes"].numpy()[0]]
         assert [score for _, score in answer.best] == expected["scores"].numpy()[0].tolist()

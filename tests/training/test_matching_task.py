@@ -148,7 +148,7 @@ def test_a_run_goes_on_in_the_stage_that_it_stopped_in(staged: Run, tmp_path: Pa
 
 @pytest.mark.parametrize("system", ["rrfnet", "cyclematch", "mcnet"])
 def test_training_learns_the_pairs(system: str, tmp_path: Path) -> None:
-    train(asked_for(system, tmp_path / "run", "epochs=12"))
+    train(asked_for(system, tmp_path / "run", "epochs=30"))
     found = rows(tmp_path / "run")
     assert float(found[-1]["loss"]) < 0.8 * float(found[0]["loss"])
 
