@@ -69,7 +69,7 @@ class Progress:
 
     Attributes:
         version: that answers; None before one is chosen.
-        signature: its name, several joined by commas, empty where the method has none.
+        signature: the name asked for, several joined by commas, empty where the method has none.
         batch_size: rows that the graph ran at once, those of other calls included; 0 if it did not run.
         queue_seconds: time spent waiting for a place and for the batch to begin.
         runtime_seconds: time that the graph took, with what a batch waited for.

@@ -205,7 +205,7 @@ class ServerCore:
             method=method,
             model=spec.name,
             version=progress.version,
-            signature=progress.signature,
+            signature=progress.signature or spec.signature_name,
             status_code="OK" if failure is None else failure.status,
             error="" if failure is None else str(failure),
             latency_seconds=time.perf_counter() - started,
