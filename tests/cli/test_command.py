@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -11,9 +10,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from PIL import Image
 
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"}
 TINY = [
     "--set",
     "options={stages: [[3, [6]], [3, [6]], [3, [6]]], branch_channels: 8}",
@@ -23,15 +24,7 @@ TINY = [
 
 
 def kzoo(*arguments: object, folder: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kzoo.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
-        timeout=timeout,
-        check=False,
-    )
+    return processes.run("-m", "kzoo.cli", *arguments, cwd=folder, environment=ENVIRONMENT, timeout=timeout)
 
 
 def write_pictures(folder: Path, classes: dict[str, int], per_class: int = 8) -> Path:
@@ -149,11 +142,8 @@ def test_from_pictures_to_an_answer_and_back(run_folder: Path, pictures: Path, t
     assert again.returncode == 5
     assert "exists" in again.stderr
 
-    server = subprocess.Popen(
-        [sys.executable, "-m", "kzoo.cli", "serve", str(models), "--port", "0", "--port-file", "port"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    command = ["-m", "kzoo.cli", "serve", models, "--port", 0, "--port-file", "port"]
+    server = processes.Process(*command, cwd=tmp_path, environment=ENVIRONMENT)
     try:
         assert "listening on 127.0.0.1:" in server.stdout.readline()
         address = f"127.0.0.1:{(tmp_path / 'port').read_text().strip()}"

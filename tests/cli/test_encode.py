@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
+import processes
 import pytest
 from typer.testing import CliRunner
 
@@ -16,8 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def kzoo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kzoo.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    return processes.run("-m", "kzoo.cli", *arguments, cwd=ROOT)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from PIL import Image
 
@@ -97,14 +97,8 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_collection_of_milvus_lite_is_an_index_too(place: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "kzoo.cli", "index", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=place,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            check=False,
-        )
+        root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+        return processes.run("-m", "kzoo.cli", "index", *arguments, cwd=place, environment=root)
 
     uri, model = "milvus://lite.db/pictures", ("--model", "savedmodels/cfn_a")
     built = run("build", "pictures", *model, "--split", "test", "-o", uri)

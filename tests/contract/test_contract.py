@@ -158,11 +158,14 @@ class TestEveryModel:
 
     @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
     def test_mixed_precision_trains(self, name: str, policy: str) -> None:
+        """Without a graph, whose making takes longest and depends little on the policy."""
         keras.config.set_dtype_policy(policy)
+        tf.config.run_functions_eagerly(run_eagerly=True)
         try:
             model = tiny(name)
             fitted = trained_one_step(registry.find(name), model)
         finally:
+            tf.config.run_functions_eagerly(run_eagerly=False)
             keras.config.set_dtype_policy("float32")
         assert all(np.isfinite(value) for value in fitted.get_metrics_result().values())
         assert {weight.dtype for weight in model.trainable_weights} == {"float32"}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import processes
 import pytest
 
 from kzoo.data.builders.emoji_manifest import load_manifest, openmoji_folder
@@ -23,14 +22,9 @@ ROOT = Path(__file__).parents[2]
 BUILD = "from kzoo.data.sources import open_source; open_source('house/emoji', image_size_hint={pixels})"
 
 
-def start_build(cache: Path, pixels: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", BUILD.format(pixels=pixels)],
-        cwd=ROOT,
-        env=os.environ | {"KZOO_CACHE": str(cache)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def start_build(cache: Path, pixels: int) -> processes.Process:
+    return processes.Process(
+        "-c", BUILD.format(pixels=pixels), cwd=ROOT, environment={"KZOO_CACHE": str(cache)}
     )
 
 

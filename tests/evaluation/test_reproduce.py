@@ -6,13 +6,12 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 
 from kzoo.errors import RunError, UsageError
@@ -191,9 +190,7 @@ def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: sign
         f"runs_folder=Path({str(tmp_path / 'runs')!r}), results_folder=Path({str(tmp_path / 'results')!r}))"
     )
     folder = run_folder(tmp_path, "cfn_a", 0)
-    process = subprocess.Popen(
-        [sys.executable, "-c", call], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = processes.Process("-c", call)
     wait_for(lambda: len(list((folder / "checkpoints").glob("step-*.npz"))) == 2)
     end_by(process, how)
     wait_for(lambda: not processes_with(str(folder)))
@@ -227,11 +224,11 @@ def test_names_of_data_as_parts_of_file_names() -> None:
     assert slug("/pictures/of/cats/") == "cats"
 
 
-def end_by(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+def end_by(process: processes.Process, how: signal.Signals) -> None:
     """Send the signal until the process ends: a KeyboardInterrupt that strikes a finaliser is lost."""
     while process.poll() is None:
         process.send_signal(how)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(TimeoutError):
             process.wait(timeout=1)
 
 

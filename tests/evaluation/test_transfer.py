@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -80,10 +79,10 @@ def test_what_cannot_be_measured(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_verb_takes_a_run(tmp_path: Path) -> None:
     data = draw(tmp_path / "data", {"train": 6, "validation": 4, "test": 4})
-    kzoo = [sys.executable, "-m", "kzoo.cli"]
+    kzoo = ["-m", "kzoo.cli"]
     tiny = "options={stages: [[3,[6]],[3,[6]],[3,[6]]], branch_channels: 8}"
     settings = ["--set", "epochs=1", "--set", "batch_size=6", "--set", tiny, "--out", str(tmp_path / "run")]
-    subprocess.run([*kzoo, "train", "cfn_a", "--data", str(data), *settings], check=True, capture_output=True)
-    command = [*kzoo, "transfer", str(tmp_path / "run"), "--data", str(data), "--json"]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    processes.run(*kzoo, "train", "cfn_a", "--data", data, *settings, check=True)
+    done = processes.run(*kzoo, "transfer", tmp_path / "run", "--data", data, "--json", check=True)
+    found = json.loads(done.stdout)
     assert (found["model"], found["dimensions"], found["queries"]) == ("cfn_a", 8, 12)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 
@@ -206,7 +207,7 @@ def test_a_run_of_an_unknown_model_is_refused(finished_run: Run, tmp_path: Path)
 
 
 def test_killed_half_way_nothing_is_there_to_load(tiny_model: keras.Model, tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", EXPORT_IN_A_PROCESS, str(tmp_path), "0"])
+    process = processes.Process("-c", EXPORT_IN_A_PROCESS, tmp_path, 0)
     try:
         while not list(tmp_path.glob("cfn_a/.1.*.part/saved_model.pb")):
             assert process.poll() is None, "the export ended before it could be killed"
@@ -221,8 +222,7 @@ def test_killed_half_way_nothing_is_there_to_load(tiny_model: keras.Model, tmp_p
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", EXPORT_IN_A_PROCESS, str(tmp_path), "100000"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended = processes.run("-c", EXPORT_IN_A_PROCESS, tmp_path, 100000, check=True)
     assert "could not be written, and nothing was published" in ended.stdout
     assert listing(tmp_path / "cfn_a") == set()
 

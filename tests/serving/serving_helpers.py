@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import processes
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
@@ -114,15 +112,8 @@ class ServerProcess:
 
     def __init__(self, base: Path, log: Path, *options: str) -> None:
         self.log = log
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kzoo.serving", str(base), "--port", "0", *options],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
-            )
-        assert self.process.stdout is not None
+        command = ["-m", "kzoo.serving", base, "--port", 0, *options]
+        self.process = processes.Process(*command, environment={"TF_NUM_INTRAOP_THREADS": "1"}, stderr=log)
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), log.read_text()
         self.address = line.split()[-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -227,8 +227,7 @@ def _takes_no_more_calls(client: Client) -> bool:
 
 
 def run_server(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kzoo.serving", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return processes.run("-m", "kzoo.serving", *arguments, timeout=60)
 
 
 def test_a_port_in_use_is_an_error_that_says_so(base: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import PIL.Image
+import processes
 import pytest
 from chromium import browser, choose, drawn, give, save, transfer_of
 from google.protobuf import json_format
@@ -270,14 +271,7 @@ def test_the_line_of_python_makes_the_same_call(
     line = page.locator("#python").text_content()
     assert line is not None
     assert "\n" not in line
-    done = subprocess.run(
-        [sys.executable, "-c", line],
-        cwd=picture.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    done = processes.run("-c", line, cwd=picture.parent, check=True)
     for name, array in same_call(picture, grpc_client, signature).items():
         assert f"'{name}': {array!r}" in done.stdout
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 
 TRAINED = """
@@ -44,8 +43,7 @@ save_variables(written, state_of(model))
 
 def trained(name: str, devices: str, steps: int, written: Path, *read: Path) -> dict[str, np.ndarray]:
     """Train in a process of its own, from `read` on if it is given, and return all variables."""
-    arguments = [name, devices, str(steps), str(written), *map(str, read)]
-    subprocess.run([sys.executable, "-c", TRAINED, *arguments], check=True, timeout=300)
+    processes.run("-c", TRAINED, name, devices, steps, written, *read, check=True)
     with np.load(written) as archive:
         return {name: archive[name] for name in archive.files}
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import processes
 import pytest
 
 from kzoo import registry
@@ -226,7 +225,7 @@ def test_negatives_are_those_of_all_devices(tmp_path: Path) -> None:
     found = []
     for devices in ("one", "two"):
         file = tmp_path / f"{devices}.npz"
-        subprocess.run([sys.executable, "-c", COMPARED, devices, str(file)], check=True, timeout=300)
+        processes.run("-c", COMPARED, devices, file, check=True)
         with np.load(file) as archive:
             found.append([archive[name] for name in archive.files])
     for one, two in zip(*found, strict=True):

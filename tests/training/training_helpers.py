@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import processes
 from PIL import Image
 
 from kzoo import registry
@@ -113,23 +112,16 @@ def history(folder: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def start_process(
-    action: str, environment: dict[str, str] | None = None, **task: Any
-) -> subprocess.Popen[str]:
+def start_process(action: str, environment: dict[str, str] | None = None, **task: Any) -> processes.Process:
     """Start a process that does one of `ACTIONS`."""
-    return subprocess.Popen(
-        [sys.executable, __file__, action, json.dumps(task, default=str)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    return processes.Process(
+        __file__, action, json.dumps(task, default=str), cwd=ROOT, environment=environment
     )
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: processes.Process) -> str:
     """Wait for a process and return what it printed; it must have ended well."""
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate()
     assert process.returncode == 0, f"ended with {process.returncode}:\n{errors[-3000:]}"
     return output
 
