@@ -16,6 +16,19 @@ import psutil
 CLASSES = ("apple", "bird", "car", "deer", "eel", "frog", "goat", "horse")
 TENSOR_SIGNATURE = "serving_tensor"
 ROOT = Path(__file__).resolve().parents[2]
+BARE_SERVER = """
+import sys
+from concurrent import futures
+import grpc
+
+answer = sys.stdin.buffer.read()
+handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
+server = grpc.server(futures.ThreadPoolExecutor(4))
+server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("bare", {"Answer": handler})])
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+server.wait_for_termination()
+"""
 SMALL, FULL = "cfn_small", "cfn_full"
 
 
@@ -64,6 +77,28 @@ def started(base: Path, log: Path, *options: str) -> Iterator[Server]:
     finally:
         process.terminate()
         process.communicate()
+
+
+@contextmanager
+def bare_server(answer: bytes) -> Iterator[str]:
+    """Answer each call of /bare/Answer with the same bytes, in a process of its own; yields the address.
+
+    It does nothing but what gRPC itself does in Python: no call by way of gRPC can cost less.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", BARE_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(answer)
+        process.stdin.close()
+        yield f"127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def export_models(

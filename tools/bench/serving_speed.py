@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import numpy as np
-from serving_load import OUTPUT, Question, closed_loop, load_in_process
-from serving_server import ROOT, TENSOR_SIGNATURE, Server, images, started
+from serving_load import OUTPUT, PREDICT, Question, closed_loop, load_in_process
+from serving_server import ROOT, TENSOR_SIGNATURE, Server, bare_server, images, started
+from tensorflow_serving.apis import predict_pb2
 
 from kzoo.serving import Client
+from kzoo.serving.tensors import to_proto
 
 LOAD_IN_PROCESS = """
 import sys, time
@@ -40,19 +43,51 @@ class Pair:
     server: float
 
 
-def overhead(server: Server, base: Path, model: str, *, rounds: int, calls: int, batch: int = 1) -> Pair:
-    """Return milliseconds a call of one client, NumPy in and NumPy out: medians over `rounds` of `calls`."""
+@dataclass(frozen=True)
+class Overhead:
+    """Milliseconds of a call, medians over rounds in which all three were run in turn.
+
+    Attributes:
+        in_process: of the function of the loaded SavedModel.
+        grpc: of a call that carries as many bytes to and from a server that does nothing.
+        server: of a call of the client, NumPy in and NumPy out.
+    """
+
+    in_process: float
+    grpc: float
+    server: float
+
+
+def overhead(server: Server, base: Path, model: str, *, rounds: int, calls: int, batch: int = 1) -> Overhead:
+    """Measure the calls of one client, each time the mean of `calls`."""
     answer, pixels = load_in_process(base, model, 1), images(batch)
-    with Client(server.address) as client:
+    request, response = _messages(server, model, pixels)
+    with (
+        Client(server.address) as client,
+        bare_server(response) as bare,
+        grpc.insecure_channel(bare) as channel,
+    ):
+        carry = channel.unary_unary("/bare/Answer")
 
         def ask() -> None:
             client.predict(model, {"image": pixels}, signature=TENSOR_SIGNATURE, version=1, outputs=[OUTPUT])
 
-        times = np.array(
-            [(_mean_ms(lambda: answer(pixels), calls), _mean_ms(ask, calls)) for _ in range(rounds + 1)]
-        )
-    in_process, served = np.median(times[1:], axis=0)
-    return Pair(float(in_process), float(served))
+        measured = (lambda: answer(pixels), lambda: carry(request), ask)
+        times = np.array([[_mean_ms(call, calls) for call in measured] for _ in range(rounds + 1)])
+    return Overhead(*(float(value) for value in np.median(times[1:], axis=0)))
+
+
+def _messages(server: Server, model: str, pixels: np.ndarray) -> tuple[bytes, bytes]:
+    """Return the request that the client makes for images, and the server's response."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, TENSOR_SIGNATURE
+    request.model_spec.version.value = 1
+    request.inputs["image"].CopyFrom(to_proto(pixels))
+    request.output_filter.append(OUTPUT)
+    message = request.SerializeToString()
+    with grpc.insecure_channel(server.address) as channel:
+        response: bytes = channel.unary_unary(PREDICT)(message)
+    return message, response
 
 
 def _mean_ms(call: Callable[[], object], calls: int) -> float:
