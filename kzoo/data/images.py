@@ -13,7 +13,9 @@ Not checked: the time that a progressive JPEG of very many scans takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -26,6 +28,7 @@ _HEADER_BYTES = 32
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff", b"GIF8", b"BM")
 _WHITE = 255
 _PARALLEL_DECODERS = 4
+_ASSERTION = "assertion failed: "
 
 
 def decode_image(encoded: tf.Tensor) -> tf.Tensor:
@@ -80,6 +83,28 @@ def decode_images(image_bytes: tf.Tensor, image_size: tuple[int, int]) -> tf.Ten
     Raises:
         tf.errors.InvalidArgumentError: if images cannot be decoded; the message names their rows.
     """
+    if not tf.executing_eagerly():
+        return _decode_images(image_bytes, image_size)
+    try:
+        return _compiled_for(tuple(image_size))(image_bytes)
+    except tf.errors.InvalidArgumentError as error:
+        said = error.message.partition(_ASSERTION)[2].partition("\n")[0]  # what else it says is of the graph
+        raise tf.errors.InvalidArgumentError(None, None, said or error.message) from None
+
+
+@cache
+def _compiled_for(image_size: tuple[int, int]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return `decode_images` as a function that is traced once for all calls outside a graph."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def decode_images_of(image_bytes: tf.Tensor) -> tf.Tensor:
+        return _decode_images(image_bytes, image_size)
+
+    compiled: Callable[[tf.Tensor], tf.Tensor] = decode_images_of
+    return compiled
+
+
+def _decode_images(image_bytes: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
     count = tf.size(image_bytes, out_type=tf.int64)
     pixels = (*image_size, 3)
 
