@@ -128,6 +128,9 @@ def prepare(builder: tfds.core.DatasetBuilder) -> None:
 
     TFDS writes beside the target and renames, so a build that was killed leaves no half data set; what it
     left beside is removed by the next one.
+
+    Raises:
+        DataError: if its files are to be placed by hand, and the folder for them is missing or empty.
     """
     import tensorflow_datasets as tfds
     from filelock import FileLock
@@ -141,9 +144,17 @@ def prepare(builder: tfds.core.DatasetBuilder) -> None:
             return
         for left_by_killed_build in target.parent.glob(f"incomplete.*_{target.name}"):
             shutil.rmtree(left_by_killed_build)
+        _require_manual_files(builder)
         config = tfds.download.DownloadConfig(try_download_gcs=False, manual_dir=manual_folder(builder))
         with _tfds_output_on_stderr():
             builder.download_and_prepare(download_config=config)
+
+
+def _require_manual_files(builder: tfds.core.DatasetBuilder) -> None:
+    """Say what to place where: TFDS's own error for an empty folder is an AssertionError."""
+    instructions, manual = builder.MANUAL_DOWNLOAD_INSTRUCTIONS, manual_folder(builder)
+    if instructions and not (manual.is_dir() and any(manual.iterdir())):
+        raise DataError(f"there is nothing in {manual}; {instructions}")
 
 
 def manual_folder(builder: tfds.core.DatasetBuilder) -> Path:

@@ -93,6 +93,10 @@ def test_sets_are_merged_and_validation_has_nothing_of_training(manual: Path) ->
 def test_what_is_missing_is_named(manual: Path) -> None:
     with pytest.raises(DataError, match="build=True"):
         open_voc(build=False)
+    picture = manual / "VOCdevkit" / "VOC2012" / "JPEGImages" / "2007_000061.jpg"
+    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(picture)
+    with pytest.raises(DataError, match=r"061\.jpg is \(37, 50\); expected the image's \(30, 50\)"):
+        open_voc()
     (manual / "benchmark_RELEASE" / "dataset" / "train.txt").unlink()
     with pytest.raises(DataError, match=r"train\.txt cannot be read"):
         open_voc()

@@ -45,3 +45,15 @@ def checked_image(path: Path) -> Path:
     except (OSError, SyntaxError) as error:
         raise DataError(f"{path} cannot be decoded: {error}") from error
     return path
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of an image that can be decoded whole.
+
+    Raises:
+        DataError: as `checked_image`.
+    """
+    from PIL import Image
+
+    with Image.open(checked_image(path)) as image:
+        return image.height, image.width

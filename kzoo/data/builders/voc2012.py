@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from kzoo.data.builders.manual_images import checked_folder, checked_image
+from kzoo.data.builders.manual_images import checked_folder, checked_image, image_size
 from kzoo.errors import DataError
 
 HOMEPAGE = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/"
@@ -75,7 +75,10 @@ class Voc2012(tfds.core.GeneratorBasedBuilder):
             if not picture.is_file():
                 picture = sbd / "img" / f"{name}.jpg"
             read = voc_labels(drawn) if drawn.is_file() else sbd_labels(sbd / "cls" / f"{name}.mat")
-            yield name, {"image": str(checked_image(picture)), "labels": read[..., None], "name": name}
+            size = image_size(picture)
+            if read.shape != size:
+                raise DataError(f"the label map of {picture} is {read.shape}; expected the image's {size}")
+            yield name, {"image": str(picture), "labels": read[..., None], "name": name}
 
 
 def voc_labels(path: Path) -> np.ndarray:
