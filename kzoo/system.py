@@ -7,7 +7,7 @@ and imported when it is first called, so that listing models imports neither Ten
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,8 @@ class System:
             features also with the names of their encoders, `image_encoder` and `text_encoder`.
         evaluate_reference: function `(model, data) -> dict[str, float]`, by the thesis's metrics; data are
             what the task measures on: batches of (image, label), or the arrays of a split.
+        ensemble_reference: function `(models, data) -> dict[str, float]`, the same of several models of this
+            system together, where they can be joined.
         validation_metric: name in the logs of an epoch by which the best weights are kept, higher is better,
             where it is not that of the task.
         losses_reference: function `(outputs, batch, options) -> dict[str, scalar]` of loss terms whose sum is
@@ -106,6 +108,7 @@ class System:
     evaluate_reference: str
     card_text: Path
     published: tuple[PublishedResult, ...] = field(default=())
+    ensemble_reference: str | None = None
     losses_reference: str | None = None
     judgements_reference: str | None = None
     validation_metric: str | None = None
@@ -141,6 +144,16 @@ class System:
     def evaluate(self, model: keras.Model, data: Any) -> dict[str, float]:
         """Return the thesis's metrics of `model` over what its task measures on."""
         return resolve(self.evaluate_reference)(model, data)
+
+    def evaluate_ensemble(self, models: Sequence[keras.Model], data: Any) -> dict[str, float]:
+        """Return the thesis's metrics of several models joined.
+
+        Raises:
+            UsageError: if models of this system cannot be joined.
+        """
+        if self.ensemble_reference is None:
+            raise UsageError(f"{self.name} has no ensemble of several models")
+        return resolve(self.ensemble_reference)(models, data)
 
     def losses(self, outputs: Any, batch: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the named loss terms of a batch; their sum is minimised.

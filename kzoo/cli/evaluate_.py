@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kzoo.cli import options
 from kzoo.cli.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from kzoo.training.run_folder import Run
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +29,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which split.")] = "test",
     weights: options.WeightsOption = options.Weights.final,
     pictures: Annotated[
-        Path | None, typer.Option(help="Write pictures of history, fusion weights and activations here.")
+        Path | None, typer.Option(help="Write pictures of the run and of what it finds into this folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: options.QuietOption = False,
@@ -46,10 +49,20 @@ def evaluate(
     else:
         _print(content)
     if pictures is not None:
-        from kzoo.evaluation.pictures import write_run_pictures
-
-        for path in write_run_pictures(opened, source, split, weights.value, pictures):
+        for path in _write_pictures(opened, source, split, weights.value, pictures):
             typer.echo(f"wrote {path}", err=as_json)
+
+
+def _write_pictures(run: Run, source: Any, split: str, which: str, folder: Path) -> list[Path]:
+    from kzoo import registry
+
+    if registry.find(run.description.model).task == "matching":
+        from kzoo.evaluation.matching_pictures import write_matching_pictures
+
+        return write_matching_pictures(run, source, split, which, folder)
+    from kzoo.evaluation.pictures import write_run_pictures
+
+    return write_run_pictures(run, source, split, which, folder)
 
 
 def _print(content: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ class Evaluation:
     Attributes:
         model, data, fingerprint, split: registered name; name, fingerprint and split of the data.
         weights: "final" (after the last step) or "best" (on the validation split).
-        weights_sha256: of the `.keras` file.
+        weights_sha256: of the `.keras` file; of an ensemble those of all, joined by "+".
         examples: in the split.
         metrics: the thesis's, by name.
         accuracy_interval: of a classifier, Wilson's 95 % score interval of the accuracy, over examples.
@@ -113,6 +113,35 @@ def evaluate_run(
     text = json.dumps({**kept, evaluation.key: content}, indent=2)
     write_atomic(run.folder / "metrics.json", text + "\n")
     return evaluation
+
+
+def evaluate_ensemble(
+    runs: Sequence[Run], source: Any, split: str = "test", which: str = "final"
+) -> Evaluation:
+    """Evaluate finished runs of one model as an ensemble; nothing is written.
+
+    Args:
+        runs: of one system whose models can be joined, one or more.
+        source, split, which: as `evaluate_run`.
+
+    Raises:
+        RunError, UnknownNameError, UsageError: as `evaluate_run`, and for a system that has no ensemble.
+    """
+    for run in runs:
+        _check(run, source, split, which)
+    system = registry.find(runs[0].description.model)
+    arrays = source.arrays(split)
+    hashes = [sha256_of_file(run.weights_path(which)) for run in runs]
+    return Evaluation(
+        model=system.name,
+        data=source.name,
+        fingerprint=source.fingerprint,
+        split=split,
+        weights=which,
+        weights_sha256="+".join(hashes),
+        examples=len(arrays["text"]),
+        metrics=system.evaluate_ensemble([run.model(which) for run in runs], arrays),
+    )
 
 
 def _measure_classifier(run: Run, source: DataSource, split: str, which: str, quiet: bool) -> dict[str, Any]:

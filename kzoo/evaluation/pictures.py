@@ -65,7 +65,7 @@ def fusion_weights_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
         panel.set_title(f"{title}{_over(folders)}")
         panel.set_ylabel("fusion weight, mean ± deviation")
         _finish_curves(panel)
-    return _png(figure)
+    return as_png(figure)
 
 
 def history_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
@@ -91,7 +91,7 @@ def history_picture(runs: Mapping[str, Sequence[Path]]) -> bytes:
         panels[1].set_ylabel("validation error, %")
     for panel in panels:
         _finish_curves(panel)
-    return _png(figure)
+    return as_png(figure)
 
 
 def top_activations_picture(model: keras.Model, images: np.ndarray, normalization: str) -> bytes:
@@ -144,7 +144,7 @@ def top_activations_picture(model: keras.Model, images: np.ndarray, normalizatio
                 )
     for panel in panels.flat:
         panel.set_axis_off()
-    return _png(figure)
+    return as_png(figure)
 
 
 def write_run_pictures(run: Run, source: DataSource, split: str, which: str, folder: Path) -> list[Path]:
@@ -231,7 +231,8 @@ def _over(folders: Sequence[Path]) -> str:
     return f", mean of {len(folders)} runs" if len(folders) > 1 else ""
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)

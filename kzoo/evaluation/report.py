@@ -221,10 +221,14 @@ def rendered(report: Report) -> Group:
 
 
 def pictures(report: Report) -> dict[str, bytes]:
-    """Return title to PNG: figure 2.8 where runs have fusion weights, figure 2.7 of each baseline's group."""
+    """Return title to PNG: figure 2.8 where runs have fusion weights, figure 2.7 of each baseline's group.
+
+    Ensembles have no history of their own.
+    """
     folders: dict[str, list[Path]] = {}
     for run in report.runs:
-        folders.setdefault(run.row, []).append(run.folder)
+        if len(run.folders) == 1:
+            folders.setdefault(run.row, []).append(run.folders[0])
     found = {}
     with_weights = {name: paths for name, paths in folders.items() if _has_weights(paths)}
     if with_weights:

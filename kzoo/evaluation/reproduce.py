@@ -7,60 +7,22 @@ resumed. Only the test error of the final weights enters a table: the thesis rep
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from kzoo import registry
 from kzoo.errors import KzooError, RunError, UsageError
-from kzoo.evaluation.evaluate import evaluate_run, read_evaluation
+from kzoo.evaluation.evaluate import evaluate_ensemble, evaluate_run, read_evaluation
+from kzoo.evaluation.plan import PlannedResult, PlannedRun, Planner
 from kzoo.evaluation.processes import Failure, Job, run_jobs
 from kzoo.evaluation.report import write_report
 from kzoo.evaluation.results import Report, RunResult, summarize
 from kzoo.evaluation.runs_bar import RunsBar
-from kzoo.evaluation.tables import TableDefinition, TableRow, find_table
-from kzoo.recipe import Recipe
-from kzoo.training.run_folder import Run, held_alone
-from kzoo.training.tasks import Source, find_task
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedRun:
-    """One row of a table for one seed: what is trained, how, and where it lies."""
-
-    row: str
-    system: str
-    seed: int
-    recipe_name: str
-    recipe: Recipe
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """For messages, as "cfn_a seed 3"."""
-        return f"{self.row} seed {self.seed}"
-
-    def steps(self, source: Source) -> int:
-        """Return the training steps of the whole run."""
-        return self.recipe.total_steps(source.splits[self.recipe.data.train_split].examples)
-
-    def epochs(self, source: Source) -> int:
-        """Return the epochs, and so the rows of history.csv, of the whole run."""
-        examples = source.splits[self.recipe.data.train_split].examples
-        stages = [recipe for _, recipe in self.recipe.in_stages()]
-        return sum(-(-one.total_steps(examples) // one.steps_per_epoch(examples)) for one in stages)
-
-    def epochs_done(self) -> int:
-        """Return the epochs trained so far, by history.csv."""
-        history = self.folder / "history.csv"
-        return max(0, history.read_bytes().count(b"\n") - 1) if history.is_file() else 0
+from kzoo.evaluation.tables import TableDefinition, find_table
+from kzoo.training.run_folder import held_alone
 
 
 def reproduce(
@@ -98,16 +60,16 @@ def reproduce(
         raise UsageError(f"seeds and jobs must be 1 or more; received seeds={seeds}, jobs={jobs}")
     definition = find_table(table)
     chosen = definition.select(rows)
-    source = _open(data, chosen)
     folder = _folder(definition, data, runs_folder)
-    planned = _plan_rows(definition, chosen, seeds, source, folder, overrides)
+    planner = Planner(definition, data, chosen, folder, overrides)
+    planned = planner.results(chosen, seeds)
     with held_alone(folder):
-        failures = _train_missing(planned, source, folder, jobs, quiet, announce)
-        found, unreadable = _collect(planned, source, failures)
+        failures = _train_missing(planned, folder, jobs, quiet, announce)
+        found, unreadable = _collect(planned, failures)
     failures = [*failures, *unreadable]
     report = summarize(
         definition,
-        source,
+        planner.source,
         chosen,
         found,
         [f"{one.name} {one.reason}" for one in failures],
@@ -131,25 +93,23 @@ def hours_left(
         UnknownNameError, UsageError, DataError: as `reproduce`.
     """
     definition = find_table(table)
-    source = _open(data, definition.rows)
     folder = _folder(definition, data, runs_folder)
-    missing = _missing(_plan_rows(definition, definition.rows, seeds, source, folder, overrides))
-    return _hours_of(missing, source, folder, jobs)
+    planner = Planner(definition, data, definition.rows, folder, overrides)
+    return _hours_of(_missing(planner.results(definition.rows, seeds)), folder, jobs)
 
 
 def _folder(table: TableDefinition, data: str, runs_folder: Path) -> Path:
     return runs_folder / (table.group or f"table-{table.table}") / slug(data)
 
 
-def _missing(planned: Sequence[PlannedRun]) -> list[PlannedRun]:
-    by_folder = {one.folder: one for one in reversed(planned)}
-    return [one for one in reversed(by_folder.values()) if not (one.folder / "final.keras").is_file()]
+def _runs(planned: Sequence[PlannedResult]) -> list[PlannedRun]:
+    """Return the runs of all lines, each once, under the name of the first line that needs it."""
+    by_folder = {run.folder: run for one in reversed(planned) for run in reversed(one.runs)}
+    return list(reversed(by_folder.values()))
 
 
-def _open(data: str, rows: Sequence[TableRow]) -> Source:
-    found = [registry.find(row.system) for row in rows]
-    _, recipe = found[0].recipe_for(data)
-    return find_task(found[0].task).open(recipe.data, found)
+def _missing(planned: Sequence[PlannedResult]) -> list[PlannedRun]:
+    return [run for run in _runs(planned) if not (run.folder / "final.keras").is_file()]
 
 
 def slug(data: str) -> str:
@@ -158,54 +118,15 @@ def slug(data: str) -> str:
     return name.replace("/", "-").replace(":", "-")
 
 
-def _plan_rows(
-    table: TableDefinition,
-    rows: Sequence[TableRow],
-    seeds: int,
-    source: Source,
-    folder: Path,
-    overrides: Sequence[str],
-) -> list[PlannedRun]:
-    return [_plan(table, row, seed, source, folder, overrides) for seed in range(seeds) for row in rows]
-
-
-def _plan(
-    table: TableDefinition,
-    row: TableRow,
-    seed: int,
-    source: Source,
-    folder: Path,
-    overrides: Sequence[str],
-) -> PlannedRun:
-    system = registry.find(row.system)
-    if source.name in table.recipes:
-        recipe_name = table.recipes[source.name]
-        recipe = system.recipe(recipe_name)
-    else:
-        recipe_name, recipe = system.recipe_for(source.name)
-    if recipe.data.validation_split not in source.splits:
-        recipe = recipe.override(["data.validation_split=null"])
-    recipe = recipe.override([*row.overrides, *overrides, f"seed={seed}"])
-    return PlannedRun(
-        row=row.name,
-        system=row.system,
-        seed=seed,
-        recipe_name=recipe_name,
-        recipe=recipe,
-        folder=folder / row.run_name / f"seed-{seed}",
-    )
-
-
 def _train_missing(
-    planned: Sequence[PlannedRun],
-    source: Source,
+    planned: Sequence[PlannedResult],
     folder: Path,
     jobs: int,
     quiet: bool,
     announce: bool,
 ) -> list[Failure]:
     console = Console(stderr=True)
-    total = len({one.folder for one in planned})
+    total = len(_runs(planned))
     missing = _missing(planned)
     if not missing:
         console.print(f"All {total} runs are trained.")
@@ -213,8 +134,8 @@ def _train_missing(
     console.print(f"{len(missing)} of {total} runs are to be trained.")
     if announce:
         console.print("Timing a few steps of each row ...")
-        console.print(_estimate(missing, source, folder, jobs), soft_wrap=True)
-    with RunsBar(console, missing, total, source, quiet) as bar:
+        console.print(_estimate(missing, folder, jobs), soft_wrap=True)
+    with RunsBar(console, missing, total, quiet) as bar:
         return run_jobs([_job(one) for one in missing], jobs, bar.update)
 
 
@@ -229,16 +150,16 @@ def _job(one: PlannedRun) -> Job:
     return Job(name=one.name, task=task, log=one.folder.with_suffix(".log"))
 
 
-def _estimate(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> str:
+def _estimate(missing: Sequence[PlannedRun], folder: Path, jobs: int) -> str:
     try:
-        left = sum(_hours_of(missing, source, folder, jobs).values())
+        left = sum(_hours_of(missing, folder, jobs).values())
     except RunError as error:
         return f"No estimate: {error}. Runs: {folder}"
     hours = left / min(jobs, len(missing))
     return f"Training will take {duration(hours)}, {jobs} at once. Runs: {folder}"
 
 
-def _hours_of(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs: int) -> dict[Path, float]:
+def _hours_of(missing: Sequence[PlannedRun], folder: Path, jobs: int) -> dict[Path, float]:
     """Time a step of each row in a process like those that train, and return the hours left of each run."""
     if not missing:
         return {}
@@ -251,10 +172,7 @@ def _hours_of(missing: Sequence[PlannedRun], source: Source, folder: Path, jobs:
             raise RunError(f"the timing {failures[0].reason}")
         seconds = json.loads(times.read_text(encoding="utf-8"))
     return {
-        one.folder: seconds[one.row]
-        * one.steps(source)
-        * max(0, 1 - one.epochs_done() / one.epochs(source))
-        / 3600
+        one.folder: seconds[one.row] * one.steps() * max(0, 1 - one.epochs_done() / one.epochs()) / 3600
         for one in missing
     }
 
@@ -268,59 +186,40 @@ def duration(hours: float) -> str:
 
 
 def _collect(
-    planned: Sequence[PlannedRun], source: Source, failures: Sequence[Failure]
+    planned: Sequence[PlannedResult], failures: Sequence[Failure]
 ) -> tuple[list[RunResult], list[Failure]]:
     """Return the results of the runs that did not fail, evaluating what is trained but not evaluated."""
-    names = {one.name: one for one in planned}
-    failed = {names[one.name].folder for one in failures}
+    names = {run.name: run.folder for run in _runs(planned)}
+    failed = {names[one.name] for one in failures}
     found, unreadable = [], []
     for one in planned:
-        if one.folder in failed:
+        if failed.intersection(run.folder for run in one.runs):
             continue
         try:
-            found.append(_result(one, source))
+            found.append(_result(one))
         except KzooError as error:
             unreadable.append(Failure(one.name, f"cannot be used: {error}"))
     return found, unreadable
 
 
-def _result(one: PlannedRun, source: Source) -> RunResult:
-    run = Run.open(one.folder)
-    _require_same(one, run, source)
-    split = one.recipe.data.test_split
-    evaluation = read_evaluation(run, source.fingerprint, split) or evaluate_run(run, source, split)
+def _result(one: PlannedResult) -> RunResult:
+    runs = [planned.opened() for planned in one.runs]
+    last = one.runs[-1]
+    source, split = last.source, last.recipe.data.test_split
+    if len(runs) > 1:
+        evaluation = evaluate_ensemble(runs, source, split)
+    else:
+        evaluation = read_evaluation(runs[0], source.fingerprint, split) or evaluate_run(
+            runs[0], source, split
+        )
     return RunResult(
         row=one.row,
-        system=one.system,
+        system=last.system,
         seed=one.seed,
-        folder=one.folder,
+        folders=tuple(run.folder for run in one.runs),
         evaluation=evaluation,
-        steps=one.steps(source),
-        recipe_name=one.recipe_name,
-        recipe_sha256=_recipe_sha256(one.recipe),
-        environment=run.description.environment,
+        steps=sum(run.steps() for run in one.runs),
+        recipe_name=last.recipe_name,
+        recipe_sha256="+".join(run.recipe_sha256() for run in one.runs),
+        environment=runs[-1].description.environment,
     )
-
-
-def _require_same(one: PlannedRun, run: Run, source: Source) -> None:
-    asked_for = dataclasses.replace(
-        run.description,
-        model=one.system,
-        recipe=one.recipe,
-        data={
-            **run.description.data,
-            "name": source.name,
-            "fingerprint": source.fingerprint,
-        },
-        precision="float32",
-        origin=None,
-    )
-    differences = run.description.differences(asked_for)
-    if differences:
-        raise RunError(f"{one.folder} holds another run (there, asked for): " + "; ".join(differences[:8]))
-
-
-def _recipe_sha256(recipe: Recipe) -> str:
-    """Hash what the runs of one row have in common: the recipe without seed and description."""
-    content: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seed", "description"})
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

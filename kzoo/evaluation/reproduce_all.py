@@ -23,13 +23,14 @@ HOUSE_DATA: Mapping[str, str] = {
     "2.2": "house/emoji",
     "2.4": "house/emoji",
     **dict.fromkeys(("2.7", "2.8", "3.1", "3.2"), "house/emoji_layers"),
-    **dict.fromkeys(("5.1", "5.2", "5.3", "6.2", "6.3"), "house/emoji_captions"),
-    **dict.fromkeys(("7.2", "7.3", "7.4", "7.5", "7.6", "7.7"), "house/emoji_captions"),
+    **dict.fromkeys(("5.1", "5.2", "5.3", "5.5", "6.2", "6.3"), "house/emoji_captions"),
+    **dict.fromkeys(("7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8"), "house/emoji_captions"),
     "8.1": "house/outline_color",
     "8.3": "house/people",
 }
 NO_HOUSE_DATA: Mapping[str, str] = {
     "2.3": "compares training with and without augmentation; the house recipe is the same as table 2.2's",
+    "7.9": "compares image encoders, VGG-19 and ResNet-152, whose weights no package brings",
 }
 
 

@@ -18,12 +18,12 @@ HELD, FAILED, UNDECIDED = "held", "failed", "undecided"
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One finished run and what it does on the test split, for one row of a table."""
+    """One finished run, or an ensemble of several, on the test split, for one row of a table."""
 
     row: str
     system: str
     seed: int
-    folder: Path
+    folders: tuple[Path, ...]
     evaluation: Evaluation
     steps: int
     recipe_name: str

@@ -14,10 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from kzoo.training.tasks import Source
-
 if TYPE_CHECKING:
-    from kzoo.evaluation.reproduce import PlannedRun
+    from kzoo.evaluation.plan import PlannedRun
 
 SPEED_OVER_SECONDS = 1800
 
@@ -30,12 +28,10 @@ class RunsBar:
         console: Console,
         missing: Sequence[PlannedRun],
         total: int,
-        source: Source,
         quiet: bool,
     ) -> None:
         self.missing = missing
         self.total = total
-        self.source = source
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -48,7 +44,7 @@ class RunsBar:
             refresh_per_second=2,
             speed_estimate_period=SPEED_OVER_SECONDS,
         )
-        self.task = self.progress.add_task("", total=sum(one.epochs(source) for one in missing))
+        self.task = self.progress.add_task("", total=sum(one.epochs() for one in missing))
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -61,6 +57,6 @@ class RunsBar:
         """Show how many runs are done and which are running."""
         finished = sum((one.folder / "final.keras").is_file() for one in self.missing)
         done = self.total - len(self.missing) + finished
-        epochs = sum(min(one.epochs_done(), one.epochs(self.source)) for one in self.missing)
+        epochs = sum(min(one.epochs_done(), one.epochs()) for one in self.missing)
         text = f"{done} of {self.total} runs; {', '.join(running)}"
         self.progress.update(self.task, description=text, completed=epochs)

@@ -36,6 +36,7 @@ class TableRow:
         name: of the row; that of the system where it has one row only.
         system: registered model.
         overrides: of its recipe, as "options.steps=2"; rows with the same system and overrides share runs.
+        members: of an ensemble, the overrides of each of its models; none for a row of one model.
         metric_prefix: before the names of metrics, where one model is measured in several ways.
         printed: the row's heading in the thesis; "" where a system has one row only.
     """
@@ -43,6 +44,7 @@ class TableRow:
     name: str
     system: str
     overrides: tuple[str, ...] = ()
+    members: tuple[tuple[str, ...], ...] = ()
     metric_prefix: str = ""
     printed: str = ""
 

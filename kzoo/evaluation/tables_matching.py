@@ -30,14 +30,13 @@ def _against(rows: Sequence[TableRow], baseline: str) -> dict[str, str]:
     return {row.name: baseline for row in rows if row.name != baseline}
 
 
+def _steps(number: int) -> tuple[str, ...]:
+    """Return the overrides of RRF-Net with T = `number`; the system's own is 3."""
+    return () if number == 3 else (f"options.steps={number}",)
+
+
 _STEPS = tuple(
-    _row(
-        f"T={steps}",
-        "rrfnet",
-        *([] if steps == 3 else [f"options.steps={steps}"]),
-        printed=f"RRF-Net, T={steps}",
-    )
-    for steps in (1, 2, 3, 4)
+    _row(f"T={number}", "rrfnet", *_steps(number), printed=f"RRF-Net, T={number}") for number in (1, 2, 3, 4)
 )
 _FUSIONS = (
     _row("no fusion", "rrfnet", "options.fusion=none", printed="RRF-Net w/o fusion module"),
@@ -52,6 +51,15 @@ _LOSSES = tuple(
         _row(f"{name}, as printed (b2 = 0)", system, *AS_PRINTED, printed=f"{printed}, bi-directional"),
         _row(f"{name}, bi-rank", system, printed=f"{printed}, bi-rank"),
     )
+)
+_ENSEMBLES = tuple(
+    TableRow(
+        name=f"M={{{numbers}}}",
+        system="rrfnet",
+        members=tuple(_steps(int(number)) for number in numbers.split(", ")),
+        printed=f"RRF-Net, M={{{numbers}}}",
+    )
+    for numbers in ("3", "1, 3", "1, 2, 3", "1, 2, 3, 4")
 )
 _CYCLES = tuple(
     _row(system, system)
@@ -115,6 +123,14 @@ _POOLINGS = tuple(
     )
     for pooling in ("fc", "bp", "cbp")
 )
+_MODALITIES = (
+    _row("vision alone", "mcnet", "options.vision_only=true", printed="Only Vision"),
+    _row("vision and language", "mmcnet", printed="Vision and Language"),
+)
+_IMAGE_ENCODERS = tuple(
+    _row(printed, "mmcnet", f"data.image_encoder={name}", printed=f"MMC-Net, {printed}")
+    for name, printed in (("vgg19", "VGG-19"), ("resnet152", "ResNet-152"))
+)
 
 MATCHING_TABLES = (
     TableDefinition(
@@ -147,6 +163,15 @@ MATCHING_TABLES = (
             ("RRF, bi-rank", "RRF, bi-directional"),
             ("RRF, bi-rank", "RRF, as printed (b2 = 0)"),
         ),
+    ),
+    TableDefinition(
+        table="5.5",
+        group="chapter-5",
+        title="Ensembles of RRF-Nets of several T, by their mean similarity (eq. 5.11)",
+        rows=_ENSEMBLES,
+        measures=RECALLS,
+        baselines=_against(_ENSEMBLES, "M={3}"),
+        orderings=tuple((row.name, "M={3}") for row in _ENSEMBLES[1:]),
     ),
     TableDefinition(
         table="6.2",
@@ -232,5 +257,23 @@ MATCHING_TABLES = (
         measures=(*RECALLS, ACCURACY),
         baselines=_against(_POOLINGS, "fc"),
         orderings=(("bp", "fc"), ("cbp", "fc")),
+    ),
+    TableDefinition(
+        table="7.8",
+        group="chapter-7",
+        title="Classification by images alone against images with their texts",
+        rows=_MODALITIES,
+        measures=(ACCURACY,),
+        baselines=_against(_MODALITIES, "vision alone"),
+        orderings=(("vision and language", "vision alone"),),
+    ),
+    TableDefinition(
+        table="7.9",
+        group="chapter-7",
+        title="Encoder of the images",
+        rows=_IMAGE_ENCODERS,
+        measures=RECALLS,
+        baselines=_against(_IMAGE_ENCODERS, "VGG-19"),
+        orderings=(("ResNet-152", "VGG-19"),),
     ),
 )

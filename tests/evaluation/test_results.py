@@ -44,7 +44,7 @@ def result(system: str, seed: int, error: float) -> RunResult:
         row=system,
         system=system,
         seed=seed,
-        folder=Path(system),
+        folders=(Path(system),),
         evaluation=evaluation,
         steps=10,
         recipe_name="cifar10",

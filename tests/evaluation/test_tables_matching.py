@@ -16,8 +16,9 @@ def test_rows_have_printed_numbers_and_runs_of_their_own(table: str) -> None:
     definition = find_table(table)
     for row in definition.rows:
         assert definition.published(row, "house/emoji_captions"), row.name
-        registry.find(row.system).recipes[HOUSE].override(row.overrides)
-    trained = {(row.run_name, row.metric_prefix) for row in definition.rows}
+        for overrides in row.members or (row.overrides,):
+            registry.find(row.system).recipes[HOUSE].override(overrides)
+    trained = {(row.run_name, row.metric_prefix, row.members) for row in definition.rows}
     assert len(trained) == len(definition.rows)
 
 

@@ -17,6 +17,12 @@ def evaluate(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> dict[str, 
     return measures(similarity(model, arrays), arrays["image_index"])
 
 
+def evaluate_ensemble(models: Sequence[keras.Model], arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return what `evaluate` does, of the mean similarity of several models."""
+    found = ensemble([similarity(model, arrays) for model in models])
+    return measures(found, arrays["image_index"])
+
+
 def similarity(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the cosines float32 (N, M) of all images and captions."""
     image, text = (_embed(model, side, arrays[side]) for side in ("image", "text"))
