@@ -161,6 +161,24 @@ def info(index: PlaceArgument, as_json: JsonOption = False) -> None:
 
 
 @group.command()
+def export(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Its folder.")],
+    model: Annotated[Path, typer.Option(help="The exported model that made it: savedmodels/NAME/VERSION.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new version folder, as savedmodels/NAME/1.")],
+) -> None:
+    """Write model and gallery as one SavedModel with exact search in its graph, for any TensorFlow server.
+
+    Example: kzoo index export gallery --model savedmodels/cfn_a/1 -o savedmodels/cfn_a_search/1
+    """
+    import_tensorflow()
+    from kzoo.export.gallery_search import export_gallery_search
+
+    opened = export_gallery_search(model, index, out)
+    typer.echo(f"{out}: search over {len(opened)} vectors, every one scored")
+    opened.close()
+
+
+@group.command()
 def search(
     index: PlaceArgument,
     model: ModelOption,

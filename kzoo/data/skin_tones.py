@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kzoo.data.builders.emoji_manifest import openmoji_folder, render_drawing
 from kzoo.data.packages import require_packages
-from kzoo.errors import DataError
+from kzoo.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,6 +173,24 @@ def group_halves(groups: int, seed: int) -> Iterator[np.ndarray]:
     order = np.random.default_rng(seed).permutation(groups)
     yield np.sort(order[: groups // 2])
     yield np.sort(order[groups // 2 :])
+
+
+def group_codes() -> tuple[str, ...]:
+    """Return the code of each group's emoji, as "1F44B", in the order of their numbers."""
+    return tuple(one.id.partition("/")[0] for one in grouped_drawings() if one.variant == DEFAULT)
+
+
+def drawings_of_split(split: str) -> tuple[Drawing, ...]:
+    """Return the drawings of "train" or "test", the halves of the groups that seed 0 draws.
+
+    Raises:
+        UnknownNameError: for another name.
+    """
+    halves = dict(zip(("train", "test"), group_halves(len(group_codes()), 0), strict=True))
+    if split not in halves:
+        raise UnknownNameError("split of house/skin_tones", split, halves)
+    chosen = set(halves[split].tolist())
+    return tuple(one for one in grouped_drawings() if one.group in chosen)
 
 
 def _file(folder: Path, code: str) -> str | None:

@@ -33,7 +33,7 @@ class Searcher:
         Raises:
             UsageError: if the plan does not fit the vectors.
         """
-        _check_fit(plan, *vectors.shape)
+        _check_fit(plan, *vectors.shape, metric)
         pybind = scann_pybind()
         from scann import ReorderType
 
@@ -64,6 +64,13 @@ class Searcher:
         plan, count = self._plan, self._scann.size()
         leaves = leaves_to_search or plan.leaves_to_search or -1
         candidates = max(reorder or plan.reorder or 0, k) if plan.block else -1
+        if len(queries) == 1:
+            found, near = self._scann.search(queries[0], k, candidates, leaves)
+            if (
+                len(found) == k
+            ):  # nothing to widen; arithmetic on so few numbers would cost as much as the search
+                rows, scores = found.astype(np.int64)[None], near[None]
+                return rows, np.maximum(scores, 0) if self._metric == "l2" else scores
         rows, scores = self._ask(queries, k, candidates, leaves)
         for wider in (candidates, count):
             short = np.isnan(scores).any(axis=1)
@@ -119,7 +126,11 @@ class Searcher:
         return cls(scann, plan, metric)
 
 
-def _check_fit(plan: Plan, count: int, dimension: int) -> None:
+def _check_fit(plan: Plan, count: int, dimension: int, metric: str) -> None:
+    if plan.reorder_type == "int8" and metric == "l2":
+        raise UsageError(
+            "the plan rescores in int8, which ScaNN cannot update where the metric is l2; expected another"
+        )
     if plan.leaves is not None and plan.leaves > count:
         raise UsageError(
             f"the plan has {plan.leaves} leaves for {count} vectors; expected no more than those"

@@ -82,7 +82,7 @@ class Store:
 
     def names_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
         """Return the ids of `rows`, in the same shape."""
-        return np.array([self.ids[row] for row in rows.ravel()], np.str_).reshape(rows.shape)
+        return np.array([self.ids[row] for row in rows.ravel().tolist()], np.str_).reshape(rows.shape)
 
     def digest(self) -> str:
         """Return a SHA-256 over vectors, ids and metadata, in hexadecimal."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kzoo.data.builders import house_skin_tones
 from kzoo.data.skin_tones import (
     DEFAULT,
     TONES,
@@ -14,11 +16,14 @@ from kzoo.data.skin_tones import (
     Drawing,
     distractor_drawings,
     draw,
+    drawings_of_split,
     fingerprint,
+    group_codes,
     group_halves,
     grouped_drawings,
 )
-from kzoo.errors import DataError
+from kzoo.data.sources import open_source
+from kzoo.errors import DataError, UnknownNameError
 
 
 def test_316_groups_of_ten() -> None:
@@ -64,3 +69,28 @@ def test_halves_share_no_group() -> None:
     other, _ = group_halves(316, 1)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_as_a_data_set_they_are_read_as_they_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
+    few = {split: drawings_of_split(split)[:20] for split in ("train", "test")}
+    monkeypatch.setattr(house_skin_tones, "drawings_of_split", few.__getitem__)
+    monkeypatch.setattr("kzoo.data.skin_tones.drawings_of_split", few.__getitem__)
+    source = open_source("house/skin_tones", image_size_hint=64)
+    assert source.classes == group_codes()
+    assert {name: split.examples for name, split in source.splits.items()} == {"train": 20, "test": 20}
+    arrays = source.arrays("test", image_size=None)
+    drawn = {one.id.replace("/", "-"): one for one in few["test"]}
+    for image, label, name in zip(arrays["image"], arrays["label"], arrays["id"], strict=True):
+        assert drawn[name].group == label
+        np.testing.assert_array_equal(image, draw(drawn[name], 64))
+
+
+def test_splits_share_no_group() -> None:
+    train, test = drawings_of_split("train"), drawings_of_split("test")
+    assert {one.group for one in train}.isdisjoint({one.group for one in test})
+    assert len(train) == len(test) == 1580
+    with pytest.raises(UnknownNameError, match="split of house/skin_tones"):
+        drawings_of_split("validation")

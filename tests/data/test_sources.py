@@ -14,7 +14,7 @@ from kzoo.errors import DataError, UnknownNameError
 ROOT = Path(__file__).parents[2]
 
 
-SOURCES = "house/emoji, house/emoji:subcategories, cifar10, cifar100, imagenet2012"
+SOURCES = "house/emoji, house/emoji:subcategories, house/skin_tones, cifar10, cifar100, imagenet2012"
 
 
 def test_names() -> None:

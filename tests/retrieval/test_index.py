@@ -150,6 +150,19 @@ def test_another_models_index_and_damaged_folders_are_refused(tmp_path: Path) ->
     vectors.unlink()
     with pytest.raises(RetrievalError, match=r"vectors\.npy is missing"):
         Index.load(folder)
+    vectors.write_bytes(whole)
+    rows = folder / manifest["state"] / "rows.jsonl"
+    rows.write_bytes(rows.read_bytes()[:-9])
+    with pytest.raises(RetrievalError, match=r"damaged: .*rows\.jsonl"):
+        Index.load(folder)
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "count": 5}))
+    rows.unlink()
+    with pytest.raises(RetrievalError, match=r"rows\.jsonl is missing"):
+        Index.load(folder)
+    del manifest["plan"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RetrievalError, match="lacks plan"):
+        Index.load(folder)
     (folder / "manifest.json").write_text("{")
     with pytest.raises(RetrievalError, match="cannot be read"):
         Index.load(folder)
@@ -173,3 +186,35 @@ def test_recall_is_measured_and_a_chosen_plan_is_tuned(cloud: np.ndarray) -> Non
 )
 def test_plan_is_chosen_by_size(count: int, kind: str) -> None:
     assert Plan.for_size(count, 512).kind == kind
+
+
+def test_one_query_gets_what_it_gets_among_others(cloud: np.ndarray) -> None:
+    for metric in ("cosine", "dot", "l2"):
+        index = Index.build(cloud, names(cloud), metric=metric, plan=PLANS["tree"], **MADE_BY)
+        together = index.search(cloud[:20] * 3, 5)
+        for row in range(20):
+            alone = index.search(cloud[row : row + 1] * 3, 5)
+            assert alone.ids.tolist() == together.ids[row : row + 1].tolist()
+            np.testing.assert_allclose(alone.scores[0], together.scores[row], rtol=1e-4, atol=1e-4)
+    with pytest.raises(UsageError, match="NaN"):
+        index.search(cloud[:1] * np.float32(np.nan), 5)
+    with pytest.raises(UsageError, match="are zero"):
+        Index.build(cloud, names(cloud), **MADE_BY).search(cloud[:1] * 0, 5)
+
+
+def test_a_plan_that_could_not_be_updated_is_refused(cloud: np.ndarray) -> None:
+    plan = Plan(block=2, reorder=60, reorder_type="int8")
+    with pytest.raises(UsageError, match="rescores in int8"):
+        Index.build(cloud, names(cloud), metric="l2", plan=plan, **MADE_BY)
+    index = Index.build(cloud, names(cloud), plan=plan, **MADE_BY)
+    index.upsert(["new"], cloud[:1] * 2)
+    index.delete(["v3"])
+    assert set(index.search(cloud[:1], 2).ids[0]) == {"new", "v0"}
+
+
+def test_a_truncated_searcher_is_refused(cloud: np.ndarray, tmp_path: Path) -> None:
+    Index.build(cloud, names(cloud), plan=PLANS["tree"], **MADE_BY).save(tmp_path / "gallery")
+    (partitioner,) = (tmp_path / "gallery").rglob("serialized_partitioner.pb")
+    partitioner.write_bytes(partitioner.read_bytes()[:100])
+    with pytest.raises(RetrievalError, match=r"damaged: .*serialized_partitioner\.pb"):
+        Index.load(tmp_path / "gallery")
