@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from other_python import make_environment
 
 PACKAGES = ("tensorflow-cpu==2.15.1", "tensorflow-addons==0.23.0", "numpy<2")
 TOLERANCE = 1e-5
@@ -107,15 +108,6 @@ def other_side(python: Path, folder: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def make_environment(folder: Path) -> Path:
-    """Install tensorflow-addons into a new environment and return its Python."""
-    uv = ["bash", str(Path(__file__).with_name("uv.sh"))]
-    python = folder / "bin" / "python"
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *PACKAGES], check=True)
-    return python
-
-
 def main() -> int:
     """Print each difference; return 1 if one is above the tolerance."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -126,7 +118,7 @@ def main() -> int:
         np.savez(arguments.theirs, allow_pickle=False, **theirs(inputs()))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        python = arguments.python or make_environment(Path(scratch) / "environment")
+        python = arguments.python or make_environment(Path(scratch) / "environment", PACKAGES)
         differences = compare(ours(inputs()), other_side(python, Path(scratch)))
     for name, difference in differences:
         print(f"{name}: largest relative difference {difference:.1e}")
