@@ -9,15 +9,25 @@ from typing import Annotated, Any
 import typer
 
 from kzoo.errors import UsageError
+from kzoo.training.strategy_names import STRATEGIES, refusal
 
 
 class Strategy(str, Enum):
-    """Names of `kzoo.training.strategy.STRATEGIES`, for the help text."""
+    """Names of `kzoo.training.strategy_names.STRATEGIES`, for the help text."""
 
     auto = "auto"
     single = "single"
     mirrored = "mirrored"
     multiworker = "multiworker"
+
+
+def _strategy(name: str) -> Strategy:
+    if reason := refusal(name):
+        raise typer.BadParameter(reason)
+    try:
+        return Strategy(name)
+    except ValueError:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(STRATEGIES)}.") from None
 
 
 class MixedPrecision(str, Enum):
@@ -45,7 +55,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe key, as optimizer.learning_rate=0.05."),
 ]
-StrategyOption = Annotated[Strategy, typer.Option(help="Devices: every GPU or else the CPU; one; several.")]
+StrategyOption = Annotated[
+    Strategy,
+    typer.Option(
+        parser=_strategy,
+        metavar=f"<{'|'.join(STRATEGIES)}>",
+        help="Devices: every GPU or else the CPU; one; several.",
+    ),
+]
 DevicesOption = Annotated[
     int | None, typer.Option(min=1, help="GPUs, or logical CPU devices where there is no GPU.")
 ]

@@ -16,12 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.errors import RunError, UsageError
-
-STRATEGIES = ("auto", "single", "mirrored", "multiworker")
-_REFUSED = {
-    "tpu": "TPUs are not supported: nothing of kzoo was ever run on one",
-    "parameter_server": "Keras 3 models do not train under ParameterServerStrategy",
-}
+from kzoo.training.strategy_names import STRATEGIES, refusal
 
 
 def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribute.Strategy:
@@ -36,9 +31,8 @@ def make_strategy(name: str = "auto", devices: int | None = None) -> tf.distribu
             devices asked for after TensorFlow has started, for `multiworker` without TF_CONFIG, and for
             `devices` beside it.
     """
-    name = name.replace("-", "_")
-    if name in _REFUSED:
-        raise UsageError(f"strategy {name!r} is refused: {_REFUSED[name]}")
+    if reason := refusal(name):
+        raise UsageError(reason)
     if name not in STRATEGIES:
         raise UsageError(f"strategy must be one of {', '.join(STRATEGIES)}; received {name!r}")
     if devices is not None and devices < 1:

@@ -131,6 +131,22 @@ def test_mistakes_have_a_message_and_an_exit_code(
     assert done.returncode == code
 
 
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("tpu", "nothing of kzoo was ever run on one"),
+        ("parameter-server", "Keras 3 models do not train under ParameterServerStrategy"),
+        ("mirored", "not one of auto, single, mirrored, multiworker"),
+    ],
+)
+def test_a_strategy_that_there_is_not_is_refused_with_the_reason(
+    strategy: str, reason: str, tmp_path: Path
+) -> None:
+    done = kzoo("train", "cfn_a", "--data", "cifar10", "--strategy", strategy, folder=tmp_path)
+    assert done.returncode == 2
+    assert reason in done.stderr
+
+
 @pytest.mark.slow
 def test_from_pictures_to_an_answer_and_back(run_folder: Path, pictures: Path, tmp_path: Path) -> None:
     evaluated = kzoo("evaluate", run_folder, "--json", folder=tmp_path)
