@@ -33,7 +33,7 @@ class Searcher:
         Raises:
             UsageError: if the plan does not fit the vectors.
         """
-        _check_fit(plan, *vectors.shape, metric)
+        _check_fit(plan, vectors, metric)
         pybind = scann_pybind()
         from scann import ReorderType
 
@@ -126,7 +126,8 @@ class Searcher:
         return cls(scann, plan, metric)
 
 
-def _check_fit(plan: Plan, count: int, dimension: int, metric: str) -> None:
+def _check_fit(plan: Plan, vectors: Floats, metric: str) -> None:
+    count, dimension = vectors.shape
     if plan.reorder_type == "int8" and metric == "l2":
         raise UsageError(
             "the plan rescores in int8, which ScaNN cannot update where the metric is l2; expected another"
