@@ -7,8 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from kzoo.data.data_source import Split
-from kzoo.data.domains import HOUSE as DOMAINS
-from kzoo.data.domains import open_domains
+from kzoo.data.domains import DOMAINS, open_domains
 from kzoo.data.layers import EMOJI_LAYERS, open_layers
 from kzoo.data.people import PEOPLE, open_people
 from kzoo.data.voc import VOC, open_voc

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kzoo.data.data_source import Split
-from kzoo.data.layers import EMOJI_LAYERS, LayerArrays, LayerSource, open_layers
+from kzoo.data.label_sets import LABEL_SETS, Color, open_label_set
+from kzoo.data.layers import EMOJI_LAYERS, LayerArrays, open_layers
 from kzoo.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -17,14 +18,18 @@ HOUSE = {
     "house/outline_color": ("outline", "color"),
     "house/labels_color": ("labels", "color"),
 }
+DOMAINS = (*HOUSE, *LABEL_SETS, "sbir_shoes", "sbir_chairs")
 SIDE = 64
-LABEL_COLORS = {
+LABEL_COLORS: Mapping[str, Color] = {
     "background": (255, 255, 255),
     "color": (70, 130, 220),
     "hair": (140, 80, 30),
     "skin": (250, 190, 150),
     "line": (0, 0, 0),
 }
+IGNORED = 255
+IGNORED_COLOR = (0, 0, 0)
+"""Of pixels that count for nothing, in sets that have such and no class of that colour."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class DomainSource:
         splits: name to split.
         fingerprint: SHA-256 that changes whenever the examples do.
         licence, source: one line each, for cards.
-        layers: what the pictures are drawn from.
+        read: gives both domains of a split.
+        label_colors: where A is label maps, class to its colour in the order of the classes.
     """
 
     name: str
@@ -89,25 +95,28 @@ class DomainSource:
     fingerprint: str
     licence: str
     source: str
-    layers: LayerSource = field(repr=False)
+    read: Callable[[str], DomainExamples] = field(repr=False)
+    label_colors: Mapping[str, Color] = field(default_factory=dict, repr=False)
     classes: tuple[str, ...] = ()
 
     def examples(self, split: str) -> DomainExamples:
         """Read both domains of a split.
 
         Raises:
-            UnknownNameError, DataError: as `LayerSource.arrays`.
+            UnknownNameError: if the source has no such split.
+            DataError: if what is on disk is broken.
         """
-        arrays = self.layers.arrays(split, image_size=(SIDE, SIDE))
-        a, b = (drawn(arrays, domain, self.layers.classes) for domain in self.domains)
-        return DomainExamples(a, b, arrays.ids, paired=True)
+        return self.read(split)
 
 
 def open_domains(name: str, *, build: bool = True) -> DomainSource:
-    """Open two domains by name.
+    """Open two domains by name, building or preparing them where absent.
 
-    `house/outline_color`: the outlines of emoji, and emoji in colour, 64x64. `house/labels_color`: their
-    label maps in fixed colours, and emoji in colour. The true translation of each is known.
+    - `house/outline_color`: the outlines of emoji, and emoji in colour, 64x64. `house/labels_color`: their
+      label maps in fixed colours, and emoji in colour.
+    - `cmp_facade`, `cityscapes`: label maps in the colours of their authors, and photographs, 256x256, from
+      files placed by hand. Of all these the true translation of each picture is known.
+    - `sbir_shoes`, `sbir_chairs`: photographs, and sketches by hand, 256x256, from files placed by hand.
 
     Args:
         name: of the domains.
@@ -115,19 +124,56 @@ def open_domains(name: str, *, build: bool = True) -> DomainSource:
 
     Raises:
         UnknownNameError: for another name.
-        DataError: as `kzoo.data.layers.open_layers`.
+        DataError: if it is absent and `build` is False, a package is missing or of another version, or files
+            placed by hand are not what they should be.
     """
-    if name not in HOUSE:
-        raise UnknownNameError("pair of domains", name, HOUSE)
+    if name in HOUSE:
+        return _open_house(name, build)
+    if name in LABEL_SETS:
+        return _open_labels(name, build)
+    from kzoo.data.sketches import SKETCHES, open_sketches
+
+    if name in SKETCHES:
+        return open_sketches(name, build=build)
+    raise UnknownNameError("pair of domains", name, DOMAINS)
+
+
+def _open_house(name: str, build: bool) -> DomainSource:
     layers = open_layers(EMOJI_LAYERS, build=build, image_size_hint=SIDE)
+
+    def read(split: str) -> DomainExamples:
+        arrays = layers.arrays(split, image_size=(SIDE, SIDE))
+        a, b = (drawn(arrays, domain, layers.classes) for domain in HOUSE[name])
+        return DomainExamples(a, b, arrays.ids, paired=True)
+
     return DomainSource(
         name=name,
         domains=HOUSE[name],
-        splits={key: replace(split) for key, split in layers.splits.items()},
+        splits=layers.splits,
         fingerprint=layers.fingerprint,
         licence=layers.licence,
         source=layers.source,
-        layers=layers,
+        read=read,
+        label_colors={one: LABEL_COLORS[one] for one in layers.classes} if "labels" in HOUSE[name] else {},
+    )
+
+
+def _open_labels(name: str, build: bool) -> DomainSource:
+    labelled = open_label_set(name, build=build)
+
+    def read(split: str) -> DomainExamples:
+        found = labelled.examples(split)
+        return DomainExamples(painted(found.labels, labelled.colors), found.images, found.ids, paired=True)
+
+    return DomainSource(
+        name=name,
+        domains=("labels", "photo"),
+        splits=labelled.splits,
+        fingerprint=labelled.fingerprint,
+        licence=labelled.licence,
+        source=labelled.source,
+        read=read,
+        label_colors=labelled.colors,
     )
 
 
@@ -145,27 +191,28 @@ def drawn(arrays: LayerArrays, domain: str, classes: tuple[str, ...]) -> np.ndar
         return arrays.color
     if domain == "outline":
         return np.repeat(255 - arrays.outline[..., None], 3, axis=-1)
-    return label_colors(classes)[arrays.labels]
+    return painted(arrays.labels, {name: LABEL_COLORS[name] for name in classes})
 
 
-def label_colors(classes: tuple[str, ...]) -> np.ndarray:
-    """Return the colour of each class, uint8 (classes, 3).
+def painted(labels: np.ndarray, colors: Mapping[str, Color]) -> np.ndarray:
+    """Return label maps, uint8 (N, H, W), as pictures (N, H, W, 3); what counts for nothing is black."""
+    import numpy as np
 
-    Raises:
-        UnknownNameError: for a class that has none.
+    table = np.full((256, 3), IGNORED_COLOR, np.uint8)
+    table[: len(colors)] = list(colors.values())
+    return table[labels]
+
+
+def labels_from_colors(images: np.ndarray, colors: Mapping[str, Color]) -> np.ndarray:
+    """Return the class whose colour is nearest at each pixel, uint8 (N, H, W), of images (N, H, W, 3).
+
+    Black is 255, which counts for nothing, unless it is the colour of a class.
     """
     import numpy as np
 
-    for name in classes:
-        if name not in LABEL_COLORS:
-            raise UnknownNameError("class with a colour", name, LABEL_COLORS)
-    return np.array([LABEL_COLORS[name] for name in classes], np.uint8)
-
-
-def labels_from_colors(images: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
-    """Return the class whose colour is nearest at each pixel, uint8 (N, H, W), of images (N, H, W, 3)."""
-    import numpy as np
-
-    colors = label_colors(classes).astype(np.float32)
-    distances = ((images[..., None, :].astype(np.float32) - colors) ** 2).sum(axis=-1)
-    return distances.argmin(axis=-1).astype(np.uint8)
+    known = list(colors.values())
+    palette = np.array(known if IGNORED_COLOR in known else [*known, IGNORED_COLOR], np.float32)
+    table = np.array([*range(len(known)), *[IGNORED] * (len(palette) - len(known))], np.uint8)
+    return np.stack(
+        [table[((image[..., None, :] - palette) ** 2).sum(axis=-1).argmin(axis=-1)] for image in images]
+    )

@@ -67,14 +67,10 @@ class LayerSource:
             UnknownNameError: if the source has no such split.
             DataError: if the records are broken or not as many as they should be.
         """
-        import numpy as np
         import tensorflow as tf
-        import tensorflow_datasets as tfds
 
         from kzoo.data.images import resize_image
-
-        if split not in self.splits:
-            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+        from kzoo.data.tfds_source import read_whole
 
         def example(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             return {
@@ -84,17 +80,7 @@ class LayerSource:
                 "ids": features["code"],
             }
 
-        config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-        records = self.builder.as_dataset(split=split, shuffle_files=False, read_config=config)
-        place = f"split {split!r} of {self.name} cannot be read from {self.builder.data_dir}"
-        try:
-            batches = list(records.map(example).batch(256).as_numpy_iterator())
-        except tf.errors.OpError as error:
-            raise DataError(f"{place} (removed, it is built again): {error.message}") from error
-        found, expected = sum(len(batch["ids"]) for batch in batches), self.splits[split].examples
-        if found != expected:
-            raise DataError(f"{place}: {found} examples found, {expected} expected")
-        whole = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        whole = read_whole(self.builder, self.name, self.splits, split, example)
         return LayerArrays(**{**whole, "ids": whole["ids"].astype(str)})
 
 

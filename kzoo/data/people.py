@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kzoo.data.data_source import Split
 from kzoo.data.packages import require_packages
+from kzoo.data.tfds_source import prepare_placed
 from kzoo.errors import DataError, UnknownNameError
 from kzoo.files import cache_folder, sha256_of_file
 
@@ -215,7 +216,7 @@ def open_people(name: str = HOUSE_PEOPLE, *, build: bool = True) -> PersonSource
     from kzoo.data.people_scenes import recipe_hash
 
     builder = HousePeople(config=config_name(name), data_dir=cache_folder("datasets"))
-    _prepare(name, builder, build=build, check=load_body)
+    prepare_placed(name, builder, build=build, check=load_body)
     return PersonSource(
         name=name,
         splits={split: Split(split, size.pairs) for split, size in SIZES[name].items()},
@@ -234,7 +235,7 @@ def _open_deepfashion(*, build: bool) -> PersonSource:
 
     builder = DeepfashionInshop(data_dir=cache_folder("datasets"))
     placed, expected = manual_folder(builder) / FOLDER, builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    _prepare(DEEPFASHION, builder, build=build, check=lambda: checked_folder(placed, expected))
+    prepare_placed(DEEPFASHION, builder, build=build, check=lambda: checked_folder(placed, expected))
     digest = hashlib.sha256()
     for records in sorted(Path(builder.data_dir).glob("*.tfrecord*")):
         digest.update(bytes.fromhex(sha256_of_file(records)))
@@ -247,20 +248,6 @@ def _open_deepfashion(*, build: bool) -> PersonSource:
         true_swaps=False,
         builder=builder,
     )
-
-
-def _prepare(
-    name: str, builder: tfds.core.DatasetBuilder, *, build: bool, check: Callable[[], object] = lambda: None
-) -> None:
-    """Build a set where it is absent; `check` raises what is to be said before that takes its time."""
-    from kzoo.data.tfds_source import is_prepared, prepare
-
-    if is_prepared(builder):
-        return
-    if not build:
-        raise DataError(f"{name} is not built in {builder.data_dir}; open it with build=True to build it")
-    check()
-    prepare(builder)
 
 
 def _resized(features: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[str, tf.Tensor]:

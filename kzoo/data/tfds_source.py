@@ -7,17 +7,18 @@ import hashlib
 import io
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kzoo.data.data_source import DataSource, Split
 from kzoo.data.packages import require_packages
-from kzoo.errors import DataError
+from kzoo.errors import DataError, UnknownNameError
 from kzoo.files import cache_folder
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -155,6 +156,68 @@ def _require_manual_files(builder: tfds.core.DatasetBuilder) -> None:
     instructions, manual = builder.MANUAL_DOWNLOAD_INSTRUCTIONS, manual_folder(builder)
     if instructions and not (manual.is_dir() and any(manual.iterdir())):
         raise DataError(f"there is nothing in {manual}; {instructions}")
+
+
+def prepare_placed(
+    name: str, builder: tfds.core.DatasetBuilder, *, build: bool, check: Callable[[], object] = lambda: None
+) -> None:
+    """Prepare a set where it is absent; `check` raises what is to be said before that takes its time.
+
+    Raises:
+        DataError: if it is absent and `build` is False.
+    """
+    if is_prepared(builder):
+        return
+    if not build:
+        raise DataError(f"{name} is not built in {builder.data_dir}; open it with build=True to build it")
+    check()
+    prepare(builder)
+
+
+def fingerprint_of_files(builder: tfds.core.DatasetBuilder) -> str:
+    """Return a SHA-256 over the name of a prepared set and the names and sizes of its record files."""
+    files = [*Path(builder.data_dir).glob("*.tfrecord*"), *Path(builder.data_dir).glob("*.array_record*")]
+    sizes = sorted((file.name, file.stat().st_size) for file in files)
+    return hashlib.sha256(repr((builder.info.full_name, sizes)).encode()).hexdigest()
+
+
+def read_whole(
+    builder: tfds.core.DatasetBuilder,
+    name: str,
+    splits: Mapping[str, Split],
+    split: str,
+    example: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+) -> dict[str, np.ndarray]:
+    """Return what `example` makes of each record of a split, in order, stacked.
+
+    Args:
+        builder: prepared.
+        name: of the set, for messages.
+        splits: that there are, with the number of their examples.
+        split: one of them.
+        example: tensors of one record to tensors of one shape.
+
+    Raises:
+        UnknownNameError: if there is no such split.
+        DataError: if the records are broken or not as many as they should be.
+    """
+    import numpy as np
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    if split not in splits:
+        raise UnknownNameError(f"split of {name}", split, splits)
+    config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    records = builder.as_dataset(split=split, shuffle_files=False, read_config=config)
+    place = f"split {split!r} of {name} cannot be read from {builder.data_dir}"
+    try:
+        batches = list(records.map(example, num_parallel_calls=2).batch(64).as_numpy_iterator())
+    except tf.errors.OpError as error:
+        raise DataError(f"{place} (removed, it is built again): {error.message}") from error
+    found, expected = sum(len(next(iter(batch.values()))) for batch in batches), splits[split].examples
+    if found != expected or not found:
+        raise DataError(f"{place}: {found} examples found, {expected} expected")
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
 
 
 def manual_folder(builder: tfds.core.DatasetBuilder) -> Path:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kzoo.data.data_source import Split
 from kzoo.data.packages import require_packages
-from kzoo.data.tfds_source import is_prepared, prepare
-from kzoo.errors import DataError, UnknownNameError
+from kzoo.data.tfds_source import fingerprint_of_files, prepare_placed
+from kzoo.errors import UnknownNameError
 from kzoo.files import cache_folder
 
 if TYPE_CHECKING:
@@ -70,12 +68,8 @@ def open_voc(*, build: bool = True) -> SegmentSource:
     from kzoo.data.builders.voc2012 import CLASSES, Voc2012
 
     builder = Voc2012(data_dir=cache_folder("datasets"), file_format="array_record")
-    if not build and not is_prepared(builder):
-        raise DataError(f"{VOC} is not built in {builder.data_dir}; open it with build=True to build it")
-    prepare(builder)
+    prepare_placed(VOC, builder, build=build)
     found = {name: builder.info.splits[name].num_examples for name in ("train", "validation")}
-    files = Path(builder.data_dir).glob("*.array_record*")
-    sizes = sorted((file.name, file.stat().st_size) for file in files)
     skip = tfds.decode.SkipDecoding()
 
     def records_of(split: str) -> Records:
@@ -85,7 +79,7 @@ def open_voc(*, build: bool = True) -> SegmentSource:
         name=VOC,
         classes=CLASSES,
         splits={name: Split(name, count) for name, count in found.items()},
-        fingerprint=hashlib.sha256(repr((builder.info.full_name, sizes)).encode()).hexdigest(),
+        fingerprint=fingerprint_of_files(builder),
         licence="research only; the photographs are Flickr's users'",
         source=f"PASCAL VOC 2012 and the Semantic Boundaries Dataset, {builder.info.homepage}",
         records_of=records_of,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kzoo.data.domains import LABEL_COLORS, DomainExamples, labels_from_colors, open_domains
+from kzoo.data.layers import open_layers
 from kzoo.data.unpaired import unpaired_batches
 from kzoo.errors import DataError, UnknownNameError, UsageError
 
@@ -81,14 +82,14 @@ def test_what_does_not_go_together() -> None:
 
 
 def test_colors_of_labels_are_read_back() -> None:
-    classes = tuple(LABEL_COLORS)
     source = open_domains("house/labels_color")
     given = source.examples("test")
-    labels = source.layers.arrays("test", image_size=(64, 64)).labels
-    np.testing.assert_array_equal(labels_from_colors(given.a, source.layers.classes), labels)
+    layers = open_layers(image_size_hint=64)
+    assert source.label_colors == {name: LABEL_COLORS[name] for name in layers.classes}
+    labels = layers.arrays("test", image_size=(64, 64)).labels
+    np.testing.assert_array_equal(labels_from_colors(given.a, source.label_colors), labels)
     near = np.clip(given.a.astype(int) + 9, 0, 255).astype(np.uint8)
-    np.testing.assert_array_equal(labels_from_colors(near, source.layers.classes), labels)
-    assert set(source.layers.classes) == set(classes)
+    np.testing.assert_array_equal(labels_from_colors(near, source.label_colors), labels)
 
 
 def test_outlines_are_black_on_white() -> None:

@@ -6,13 +6,13 @@ import pytest
 
 import kzoo
 from kzoo import registry
-from kzoo.data.domains import label_colors
+from kzoo.data.domains import LABEL_COLORS, painted
 from kzoo.errors import UsageError
 from kzoo.evaluation.fcn_score import fcn_score, oracle_score
 from kzoo.systems.cfn.segmentation_evaluate import label_maps
 from kzoo.systems.cyclegan.evaluate import translated
 
-CLASSES = ("background", "skin", "line")
+COLORS = {name: LABEL_COLORS[name] for name in ("background", "skin", "line")}
 
 
 def judge(classes: int = 3) -> keras.Model:
@@ -28,7 +28,7 @@ def judge(classes: int = 3) -> keras.Model:
 
 def label_pictures() -> tuple[np.ndarray, np.ndarray]:
     labels = np.random.default_rng(0).integers(0, 3, (2, 4, 4)).repeat(8, axis=1).repeat(8, axis=2)
-    return labels, label_colors(CLASSES)[labels]
+    return labels, painted(labels, COLORS)
 
 
 def by_definition(labels: np.ndarray, found: np.ndarray) -> dict[str, float]:
@@ -51,13 +51,13 @@ def test_the_judge_reads_what_the_translator_made() -> None:
     made = translated(translator, "b", drawn)
     found = label_maps(network, made)
     assert len(np.unique(found)) > 1
-    assert fcn_score(translator, network, drawn, CLASSES) == pytest.approx(by_definition(labels, found))
-    real = oracle_score(network, drawn, drawn, CLASSES)
+    assert fcn_score(translator, network, drawn, COLORS) == pytest.approx(by_definition(labels, found))
+    real = oracle_score(network, drawn, drawn, COLORS)
     assert real == pytest.approx(by_definition(labels, label_maps(network, drawn)))
 
 
 def test_a_judge_of_other_classes() -> None:
     with pytest.raises(UsageError, match="tells 4 classes apart; expected 3"):
         fcn_score(
-            kzoo.create("cyclegan", **registry.find("cyclegan").tiny), judge(4), label_pictures()[1], CLASSES
+            kzoo.create("cyclegan", **registry.find("cyclegan").tiny), judge(4), label_pictures()[1], COLORS
         )

@@ -10,7 +10,6 @@ The layout, under one folder:
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -137,11 +136,6 @@ def read_partition(path: Path) -> list[Listed]:
             f"as many lines; received {count.strip()[:20]!r}, {header[:60]!r} and {len(rows)} lines"
         )
     return [_listed(row, path) for row in rows]
-
-
-def in_order(names: list[str]) -> list[str]:
-    """Return names in the order of their hashes: a random one, and everywhere the same."""
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def _listed(row: list[str], path: Path) -> Listed:

@@ -13,11 +13,10 @@ from kzoo.data.builders.deepfashion_files import (
     FrontViews,
     Listed,
     Person,
-    in_order,
     read_partition,
 )
 from kzoo.data.builders.house_people import person_features
-from kzoo.data.builders.manual_images import checked_folder
+from kzoo.data.builders.manual_images import checked_folder, in_order
 from kzoo.data.progress import progress_bar
 from kzoo.errors import DataError
 

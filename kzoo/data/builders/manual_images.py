@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,3 +58,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
     with Image.open(checked_image(path)) as image:
         return image.height, image.width
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names in the order of their hashes: a random one, and everywhere the same."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())

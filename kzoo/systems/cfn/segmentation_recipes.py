@@ -11,6 +11,11 @@ NARROW = {
     "dropout": 0.2,
 }
 VOC_SIDE = 512
+JUDGES = {
+    "facade": ("cmp_facade", "test", 100, "facades"),
+    "cityscapes": ("cityscapes", "validation", 30, "streets"),
+}
+JUDGES_SIDE = 256
 
 
 def segmentation_recipes(*, fixed_size: bool) -> dict[str, Recipe]:
@@ -20,7 +25,26 @@ def segmentation_recipes(*, fixed_size: bool) -> dict[str, Recipe]:
         fixed_size: whether the network is built for one size, here that of the largest VOC image rounded
             up to a multiple of the stride.
     """
-    size = {"image_size": [VOC_SIDE, VOC_SIDE]} if fixed_size else {}
+
+    def size(side: int) -> dict[str, list[int]]:
+        return {"image_size": [side, side]} if fixed_size else {}
+
+    judges = {
+        name: Recipe(
+            description=(
+                f"The judge of translated {things} (section 8.1.4), 256x256, from VGG-16's ImageNet weights; "
+                "how long it is trained is our choice."
+            ),
+            data=Data(name=data, validation_split=None, test_split=test_split),
+            pipeline=Pipeline(normalization="none"),
+            options={"weights": "imagenet", **size(JUDGES_SIDE)},
+            loss="own",
+            optimizer=Optimizer(learning_rate=1e-4, momentum=0.9, weight_decay=1e-4),
+            batch_size=1,
+            epochs=epochs,
+        )
+        for name, (data, test_split, epochs, things) in JUDGES.items()
+    }
     return {
         "published": Recipe(
             description=(
@@ -29,12 +53,13 @@ def segmentation_recipes(*, fixed_size: bool) -> dict[str, Recipe]:
             ),
             data=Data(name="voc2012", validation_split=None, test_split="validation"),
             pipeline=Pipeline(normalization="none"),
-            options={"weights": "imagenet", **size},
+            options={"weights": "imagenet", **size(VOC_SIDE)},
             loss="own",
             optimizer=Optimizer(learning_rate=1e-4, momentum=0.9, weight_decay=1e-4),
             batch_size=1,
             steps=100_000,
         ),
+        **judges,
         "house": Recipe(
             description=(
                 "Short recipe for about a thousand drawings of 64x64: a narrow network from random weights, "

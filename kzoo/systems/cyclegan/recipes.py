@@ -13,6 +13,14 @@ HOUSE = {
 }
 
 
+PUBLISHED = {
+    "facade": ("cmp_facade", "test", "Label maps and photographs of facades"),
+    "cityscapes": ("cityscapes", "validation", "Label maps and photographs of streets"),
+    "shoes": ("sbir_shoes", "test", "Photographs and sketches of shoes"),
+    "chairs": ("sbir_chairs", "test", "Photographs and sketches of chairs"),
+}
+
+
 def recipes(**loss_options: Any) -> dict[str, Recipe]:
     """Return the recipes of one model by name, the shortest last.
 
@@ -20,7 +28,21 @@ def recipes(**loss_options: Any) -> dict[str, Recipe]:
         loss_options: that differ from those of the vanilla model.
     """
     own = {"cycle_weight": 10.0, "pool_size": 50, **loss_options}
-    return {
+    published = {
+        name: Recipe(
+            description=f"{about}, as published: 256x256 cut from 286x286, the rate falling from epoch 100.",
+            data=Data(name=data, validation_split=None, test_split=test_split),
+            pipeline=Pipeline(normalization="none", augmentation="random_crop_flip", resize=286),
+            loss="own",
+            loss_options=own,
+            optimizer=Optimizer(name="adam", learning_rate=2e-4, momentum=0.5, weight_decay=5e-4),
+            schedule=Schedule(kind="linear", start=100),
+            batch_size=1,
+            epochs=200,
+        )
+        for name, (data, test_split, about) in PUBLISHED.items()
+    }
+    house = {
         name: Recipe(
             description=f"{about}, at 64x64, by networks a quarter as wide as published.",
             data=Data(name=data),
@@ -35,3 +57,4 @@ def recipes(**loss_options: Any) -> dict[str, Recipe]:
         )
         for name, (data, about) in HOUSE.items()
     }
+    return {**published, **house}

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.data.label_sets import LABEL_SETS, LabelSource, open_label_set
 from kzoo.data.layers import LayerSource, open_layers
 from kzoo.data.segment_batches import SegmentExamples, SegmentRecords, segment_batches
 from kzoo.data.voc import VOC, SegmentSource, open_voc
@@ -27,10 +28,12 @@ class Segmentation(Task):
 
     validation_metric = f"val_{METRIC}"
 
-    def open(self, data: Data, systems: Sequence[System]) -> LayerSource | SegmentSource:
-        """Open pictures with their label maps: drawings by layer, or VOC."""
+    def open(self, data: Data, systems: Sequence[System]) -> LayerSource | LabelSource | SegmentSource:
+        """Open pictures with their label maps: drawings by layer, facades, streets, or VOC."""
         if data.name == VOC:
             return open_voc()
+        if data.name in LABEL_SETS:
+            return open_label_set(data.name)
         return open_layers(data.name, image_size_hint=SIDE)
 
     def options(self, system: System, source: Source) -> dict[str, Any]:
@@ -42,10 +45,10 @@ class Segmentation(Task):
         return with_score_channels(model, len(source.classes))
 
     def examples(
-        self, system: System, source: LayerSource | SegmentSource, split: str
+        self, system: System, source: LayerSource | LabelSource | SegmentSource, split: str
     ) -> SegmentExamples | SegmentRecords:
-        """Read drawings at 64x64; photographs of VOC are read as they are needed, padded to 512x512."""
-        if isinstance(source, SegmentSource):
+        """Read drawings at 64x64, facades and streets at 256x256; VOC as it is needed, padded to 512x512."""
+        if isinstance(source, SegmentSource | LabelSource):
             return source.examples(split)
         return SegmentExamples.of(source.arrays(split, image_size=(SIDE, SIDE)), source.classes)
 
