@@ -1,7 +1,8 @@
-"""Annotated boundaries in the files of the Berkeley Segmentation Data Set: a .mat file an image."""
+"""Files of boundaries: annotations as the Berkeley Segmentation Data Set has them, and soft edge maps."""
 
 from __future__ import annotations
 
+import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from kzoo.errors import DataError
 
 Masks = npt.NDArray[np.bool_]
+SoftMap = npt.NDArray[np.float32]
+KINDS = (".png", ".npy")
 
 
 def read_matlab(path: Path) -> dict[str, Any]:
@@ -51,3 +54,48 @@ def read_boundaries(path: Path, size: tuple[int, int] | None = None) -> Masks:
         if not np.isin(one, (0, 1)).all():
             raise DataError(f"{path}: boundaries {number} go up to {one.max()}; expected 0 and 1")
     return np.stack(maps).astype(np.bool_)
+
+
+def read_soft_map(folder: Path, name: str, size: tuple[int, int]) -> SoftMap:
+    """Return the map of one image: NAME.png, 8 or 16 bits a pixel, or NAME.npy, floats from 0 to 1.
+
+    Args:
+        folder: with a map an image.
+        name: of the image.
+        size: (height, width) of the image.
+
+    Raises:
+        DataError: if there is no such file, it cannot be read, or has another size or values outside 0 to 1.
+    """
+    places = [folder / f"{name}{kind}" for kind in KINDS]
+    path = next((one for one in places if one.is_file()), None)
+    if path is None:
+        raise DataError(f"{name} has no soft edge map: neither {places[0]} nor {places[1]} is there")
+    try:
+        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else decoded(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a soft edge map: {error}") from error
+    if path.suffix == ".png" and values.dtype.kind in "ui":
+        values = values / (255 if values.dtype == np.uint8 else 65535)
+    if values.shape != size or values.dtype.kind not in "fb":
+        raise DataError(f"{path} is {values.dtype} {values.shape}; expected floats of the image's {size}")
+    values = values.astype(np.float32)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise DataError(f"{path} goes from {values.min():g} to {values.max():g}; expected 0 to 1")
+    return values
+
+
+def decoded(encoded: bytes | Path, mode: str | None = None) -> npt.NDArray[Any]:
+    """Return the pixels of an encoded image or of a file, in a mode of Pillow's or in its own.
+
+    Raises:
+        DataError: if it cannot be decoded.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+            return np.asarray(image.convert(mode) if mode else image)
+    except (OSError, SyntaxError) as error:
+        place = "an image" if isinstance(encoded, bytes) else encoded
+        raise DataError(f"{place} cannot be decoded: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 from scipy import ndimage
+from scipy.io import savemat
 from scipy.optimize import linear_sum_assignment
 from skimage import color, data, filters
 
@@ -196,3 +200,37 @@ def test_arguments_out_of_range() -> None:
         boundaries.match_pixels(empty, empty.T, 1.0)
     with pytest.raises(UsageError, match="rising thresholds"):
         boundaries.evaluate([empty], [[empty]], thresholds=np.array([0.5, 0.4]))
+
+
+def test_folders_are_measured_as_arrays_are_and_the_curve_is_drawn(tmp_path: Path) -> None:
+    soft, other = (np.round(one[:60, :70] / one.max() * 255) / 255 for one in edges_of_photograph())
+    truths = [boundaries.thin(one > 0.3) for one in (soft, other)]
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "truth").mkdir()
+    Image.fromarray((soft * 255).round().astype(np.uint8)).save(tmp_path / "maps" / "a.png")
+    np.save(tmp_path / "maps" / "b.npy", other)
+    Image.fromarray(truths[0].astype(np.uint8) * 255).save(tmp_path / "truth" / "a.png")
+    cell = np.empty((1, 1), object)
+    cell[0, 0] = {"Boundaries": truths[1].astype(np.uint8)}
+    savemat(tmp_path / "truth" / "b.mat", {"groundTruth": cell})
+    levels = np.array([0.25, 0.5, 0.75])
+    expected = boundaries.evaluate([soft, other], [[one] for one in truths], 0.02, thresholds=levels)
+    given = ["--maps", "maps", "--annotations", "truth", "--max-distance", "0.02", "--thresholds", "3"]
+    written = ["--json", "out.json", "--picture", "curve.png", "--processes", "1"]
+    command = [sys.executable, "-m", "kzoo.metrics.boundaries", *given, *written]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+    assert f"ODS {expected.ods.f:.4f}" in ended.stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["counts"] == expected.as_json()["counts"]
+    with Image.open(tmp_path / "curve.png") as picture:
+        assert picture.format == "PNG"
+        assert len(picture.getcolors(1 << 20)) > 50
+    (tmp_path / "maps" / "b.npy").unlink()
+    with pytest.raises(DataError, match=r"b\.mat has no edge map"):
+        boundaries.evaluate_folders(tmp_path / "maps", tmp_path / "truth")
+    with pytest.raises(DataError, match="there is no annotation"):
+        boundaries.evaluate_folders(tmp_path / "maps", tmp_path / "none")
+    np.save(tmp_path / "maps" / "b.npy", np.full_like(other, 2.0))
+    with pytest.raises(DataError, match=r"b\.npy goes from 2 to 2; expected 0 to 1"):
+        boundaries.evaluate_folders(tmp_path / "maps", tmp_path / "truth", 0.02, thresholds=3)
