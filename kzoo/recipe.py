@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from kzoo.errors import UnknownNameError, UsageError
 
@@ -41,6 +41,9 @@ class Pipeline(_Section):
 
     normalization: Literal["global_contrast", "channel_means", "none"] = "global_contrast"
     augmentation: Literal["none", "pad_crop_flip", "random_crop_flip"] = "none"
+    image_size: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None, description="(height, width) at which edges are learnt; None for the pictures' own"
+    )
     padding: int = Field(default=4, ge=0, description="pixels on each side, for pad_crop_flip")
     resize: int | None = Field(
         default=None, ge=1, description="pixels a side that random_crop_flip cuts from; then it is needed"

@@ -1,4 +1,4 @@
-"""The data sets that are no labelled images, by name: persons, label maps and outlines, pairs of domains."""
+"""The data sets that are no labelled images, by name: persons, label maps, edges, pairs of domains."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Protocol
 
 from kzoo.data.data_source import Split
 from kzoo.data.domains import DOMAINS, open_domains
+from kzoo.data.edge_sources import BUILT as EDGES
+from kzoo.data.edge_sources import open_edges
 from kzoo.data.layers import EMOJI_LAYERS, open_layers
 from kzoo.data.people import PEOPLE, open_people
 from kzoo.data.voc import VOC, open_voc
@@ -33,6 +35,7 @@ class Described(Protocol):
 OPENERS: Mapping[str, Callable[[], Described]] = {
     EMOJI_LAYERS: partial(open_layers, EMOJI_LAYERS),
     VOC: open_voc,
+    **{name: partial(open_edges, name) for name in EDGES},
     **{name: partial(open_domains, name) for name in DOMAINS},
     **{name: partial(open_people, name) for name in PEOPLE},
 }

@@ -61,11 +61,11 @@ def relaxed(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> Label
     return np.where(truth, EDGE, np.where(found, RELAXED, 0)).astype(np.uint8)
 
 
-def dilated(truth: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return annotated edges grown by a pixel to each side: for training, never for a test."""
+def dilated(truth: npt.NDArray[np.bool_], pixels: int = 1) -> npt.NDArray[np.bool_]:
+    """Return annotated edges grown by pixels to each side: for training, never for a test."""
     from scipy.ndimage import binary_dilation
 
-    return np.asarray(binary_dilation(truth, np.ones((3, 3), bool)))
+    return np.asarray(binary_dilation(truth, np.ones((3, 3), bool), iterations=pixels)) if pixels else truth
 
 
 def _check(size: tuple[int, ...], truth: npt.NDArray[np.bool_]) -> None:

@@ -155,7 +155,7 @@ class Planner:
         system = registry.find(system_name)
         if self.name in self.table.recipes:
             name = self.table.recipes[self.name]
-            return name, system.recipe(name)
+            return name, system.recipe(name).override([f"data.name={self.name}"])
         return system.recipe_for(self.name)
 
     def _open(self, recipe: Recipe) -> Source:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kzoo.errors import UsageError
 from kzoo.layers.resize_to import resize_bilinear
 
 Shape = tuple[int | None, ...]
@@ -216,6 +217,29 @@ class LocallyConnectedFusion(BranchFusion):
         together = ops.concatenate(inputs, axis=-1)
         hidden = ops.relu(ops.matmul(together, self.squeeze) + self.squeeze_bias)
         return ops.reshape(ops.matmul(hidden, self.excite), (-1, *self.kernel.shape))
+
+
+def sizes_of_grid(
+    image_size: tuple[int | None, int | None], fusion_grid: tuple[int, int] | str | None
+) -> tuple[tuple[int | None, int | None], tuple[int, int] | None]:
+    """Return the (height, width) of a network's input and the grid of its locally-connected weights.
+
+    Args:
+        image_size: (height, width), None each for any.
+        fusion_grid: a grid, None for weights a pixel, or "resize": a grid of `image_size` and an input
+            of any size, so that a network trained at one size answers for all.
+
+    Raises:
+        UsageError: for another word, and for "resize" without a size.
+    """
+    if not isinstance(fusion_grid, str):
+        return tuple(image_size), None if fusion_grid is None else tuple(fusion_grid)  # type: ignore[return-value]
+    if fusion_grid != "resize" or None in image_size:
+        raise UsageError(
+            "fusion_grid is (height, width), or 'resize' with an image_size, whose grid is resized to any "
+            f"image; received {fusion_grid!r} with image_size {image_size}"
+        )
+    return (None, None), tuple(image_size)  # type: ignore[return-value]
 
 
 def _is_list_of_shapes(input_shape: Any) -> bool:

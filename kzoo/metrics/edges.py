@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import Any
+
+import keras
 import numpy as np
 import numpy.typing as npt
 
 from kzoo.errors import UsageError
 
 LEVELS = 256
+BATCH_SIZE = 8
 
 
 def best_f_measure(edges: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]) -> float:
@@ -30,3 +36,29 @@ def best_f_measure(edges: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]
     right = np.bincount(levels[truth.ravel()], minlength=LEVELS)[::-1].cumsum()[::-1][1:]
     found = np.bincount(levels, minlength=LEVELS)[::-1].cumsum()[::-1][1:]
     return float(np.max(2 * right / (found + truth.sum())))
+
+
+def edge_maps(model: Any, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the probability of an edge at each pixel of each image, float32 (H, W), 0 to 1.
+
+    Args:
+        model: from images float32 (N, H, W, 3), 0 to 255, to logits (N, H, W, 1) by the name "fused".
+        images: uint8 (H, W, 3); those that follow each other and have one size go through it together.
+
+    Raises:
+        UsageError: for an image of another size than that the model was built for.
+    """
+    for size, group in groupby(images, key=lambda image: image.shape[:2]):
+        _require_size(model, size)
+        while batch := list(islice(group, BATCH_SIZE)):
+            logits = model(np.stack(batch).astype(np.float32), training=False)["fused"]
+            yield from keras.ops.convert_to_numpy(keras.ops.sigmoid(logits))[..., 0].astype(np.float32)
+
+
+def _require_size(model: Any, size: tuple[int, ...]) -> None:
+    expected = model.input_shape[1:3]
+    if any(one not in (None, two) for one, two in zip(expected, size, strict=True)):
+        raise UsageError(
+            f"{model.name} is built for images of {expected[0]} x {expected[1]}; received {size[0]} x "
+            f"{size[1]}. Built with fusion_grid 'resize' it takes any size"
+        )

@@ -13,6 +13,7 @@ from scipy.io import savemat
 
 from kzoo import registry
 from kzoo.data.builders.voc2012 import CLASSES, sbd_labels, voc_labels
+from kzoo.data.edge_sources import open_edges
 from kzoo.data.segment_batches import IGNORED, SegmentRecords, segment_batches
 from kzoo.data.voc import open_voc
 from kzoo.errors import DataError
@@ -84,6 +85,10 @@ def test_sets_are_merged_and_validation_has_nothing_of_training(manual: Path) ->
             assert np.all(label[:, 50:] == IGNORED)
             assert abs(float(image[:37, :50].mean()) - int(one[-3:])) < 1
             assert not image[37:].any()
+
+    edges = open_edges("segments:voc2012").examples("validation").pictures
+    assert {one.name for one in edges} == names["validation"]
+    assert all(one.annotations.shape == (1, 37, 50) and one.annotations.any() for one in edges)
 
     x, y = next(iter(segment_batches(found["train"], batch_size=2, seed=0)))
     assert (x["image"].shape, y["labels"].shape) == ((2, 512, 512, 3), (2, 512, 512))

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import skimage.data
+import tensorflow as tf
 
 import kzoo
 from kzoo import registry
 from kzoo.backbones.vgg16 import MEAN_BGR, weight_file
-from kzoo.data.edge_batches import EdgeExamples, edge_batches, side_labels
+from kzoo.data.edge_examples import EdgeExamples, EdgePicture, PictureList
 from kzoo.data.relaxed_labels import dilated, relaxed, relaxed_by_canny, relaxed_by_soft_map
 from kzoo.errors import DataError, UnknownNameError, UsageError
 from kzoo.metrics.edges import best_f_measure
+from kzoo.recipe import Recipe
 from kzoo.systems.rds.task import losses
+from kzoo.training.optimizers import make_optimizer
 
 
 def hed_by_scipy(image: np.ndarray) -> np.ndarray:
@@ -67,14 +72,44 @@ def test_fcfn_on_a_grid_takes_any_size() -> None:
     system = registry.find("fcfn_edge")
     model = system.build(**system.tiny, image_size=(None, None), fusion_grid=(8, 8))
     assert model(np.zeros((1, 33, 50, 3), "float32"))["fused"].shape == (1, 33, 50, 1)
+    resized = system.build(**system.tiny, image_size=(8, 8), fusion_grid="resize")
+    assert resized.input_shape == (None, None, None, 3)
+    assert resized.get_layer("fused").grid == (8, 8)
+
+
+def test_a_fixed_network_measured_on_another_size_names_the_option_that_allows_it() -> None:
+    image = np.zeros((20, 16, 3), np.uint8)
+    truth = np.zeros((1, 20, 16), bool)
+    truth[0, 9, 3:12] = True
+    data = EdgeExamples(PictureList([EdgePicture("a", image, truth)]), 0.1, False, "a")
+    system = registry.find("fcfn_edge")
+    model = system.build(**system.tiny, image_size=(16, 16))
+    with pytest.raises(UsageError, match=r"built for images of 16 x 16; received 20 x 16.*'resize'"):
+        system.evaluate(model, data)
+    resized = system.build(**system.tiny, image_size=(16, 16), fusion_grid="resize")
+    assert set(system.evaluate(resized, data)) == {"ods", "ois", "ap"}
 
 
 @pytest.mark.parametrize(
-    "options", [{"fusion": "sum"}, {"weights": "imagenet"}, {"fusion": "locally_connected", "weights": "all"}]
+    "options",
+    [
+        {"fusion": "sum"},
+        {"weights": "imagenet", "blocks": ((1, 4),) * 5},
+        {"fusion": "locally_connected", "weights": "all"},
+        {"fusion": "locally_connected"},
+        {"fusion": "locally_connected", "fusion_grid": "resize"},
+        {"fusion": "locally_connected", "image_size": (8, 8), "fusion_grid": "resized"},
+        {"fusion_grid": (8, 8)},
+    ],
 )
 def test_wrong_options_are_named(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         registry.find("hed").build(**options)
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing\.h5"):
+        registry.find("hed").build(weights=str(tmp_path / "nothing.h5"))
 
 
 def test_relaxed_labels_by_hand() -> None:
@@ -101,26 +136,9 @@ def test_canny_relaxes_what_is_not_annotated() -> None:
     truth = labels[0] == 2
     assert set(np.unique(relaxed_by_canny(image, truth)[0])) == {0, 1}
     assert dilated(truth).sum() > truth.sum()
-
-
-def examples() -> EdgeExamples:
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (5, 16, 16, 3), np.uint8)
-    edges = np.zeros((5, 16, 16), bool)
-    edges[:, 8, 3:9] = True
-    return EdgeExamples(images, edges, np.arange(5).astype(str))
-
-
-def test_batches_begin_at_any_step_and_hold_dilated_edges() -> None:
-    whole = list(edge_batches(examples(), batch_size=2, seed=1, relax="canny").take(5))
-    rest = list(edge_batches(examples(), batch_size=2, seed=1, relax="canny", first_step=3).take(2))
-    for (x, y), (again_x, again_y) in zip(whole[3:], rest, strict=True):
-        np.testing.assert_array_equal(x["image"], again_x["image"])
-        np.testing.assert_array_equal(y["sides"], again_y["sides"])
-    x, y = whole[0]
-    assert (x["image"].dtype, y["sides"].shape, y["edges"].shape) == ("float32", (2, 5, 16, 16), (2, 16, 16))
-    assert int(np.sum(y["edges"][0])) == 3 * 8
-    assert set(np.unique(side_labels(examples(), None))) == {0, 1}
+    dot = np.zeros((9, 9), bool)
+    dot[4, 4] = True
+    assert [int(dilated(dot, pixels).sum()) for pixels in (0, 1, 2)] == [1, 9, 25]
 
 
 def test_supervision_follows_its_options() -> None:
@@ -154,3 +172,40 @@ def test_best_f_of_pixels_by_hand() -> None:
 
 def test_published_counts() -> None:
     assert registry.find("hed").parameters == 14_714_688 + 1_477 + 6
+
+
+def test_published_recipes_sum_over_pixels_or_average_with_the_same_steps() -> None:
+    recipes = registry.find("hed").recipes
+    summed, averaged = recipes["published_rds_canny"], recipes["published_rds_canny_mean"]
+    assert (summed.optimizer.learning_rate, summed.loss_options["summed"]) == (1e-9, True)
+    assert averaged.optimizer.learning_rate == pytest.approx(1.6e-4)
+    keras.config.set_dtype_policy("float64")
+    try:
+        models = [two_steps(recipe) for recipe in (summed, averaged)]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for one, other in zip(*models, strict=True):
+        # Keras keeps rates in float32: 1e-9 and 1.6e-4 are rounded by 6e-8 each, in two steps.
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-6 * np.abs(one).max())
+    assert max(np.abs(one).max() for one in models[0]) > 1e-9
+
+
+def two_steps(recipe: Recipe) -> list[np.ndarray]:
+    """How weights change in two steps on an image of 400x400: two, so that the momentum counts too."""
+    system = registry.find("hed")
+    model = system.build(**system.tiny)
+    random = np.random.default_rng(0)
+    for layer in model.layers:  # away from 0, where nothing moves
+        layer.set_weights([random.normal(0, 0.3, one.shape) for one in layer.get_weights()])
+    before = model.get_weights()
+    batch = {
+        "edges": random.integers(0, 2, (1, 400, 400), np.uint8),
+        "sides": random.integers(0, 3, (1, 5, 400, 400), np.uint8),
+    }
+    image = random.integers(0, 256, (1, 400, 400, 3)).astype("float64")
+    optimizer = make_optimizer(recipe, 8, [layer.name for layer in model.layers])
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            loss = sum(losses(model(image), batch, recipe.loss_options).values())
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+    return [one - other for one, other in zip(model.get_weights(), before, strict=True)]

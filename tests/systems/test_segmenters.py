@@ -65,10 +65,13 @@ def test_fcfn_on_a_grid_takes_any_size_and_equals_itself_on_that_of_the_grid() -
     images = np.random.default_rng(1).integers(0, 256, (2, 64, 32, 3)).astype("float32")
     np.testing.assert_allclose(free(images)["logits"], fixed(images)["logits"], rtol=1e-3, atol=1e-3)
     assert free(np.zeros((1, 50, 77, 3), "float32"))["logits"].shape == (1, 50, 77, 3)
+    resized = tiny("fcfn_seg", image_size=(64, 32), fusion_grid="resize")
+    assert resized.input_shape == free.input_shape
+    assert [one.shape for one in resized.get_weights()] == [one.shape for one in weights]
 
 
 def test_a_fixed_network_fed_another_size_names_the_option_that_allows_it() -> None:
-    with pytest.raises(UsageError, match=r"fusion_grid \(32, 32\)"):
+    with pytest.raises(UsageError, match="fusion_grid 'resize'"):
         label_maps(tiny("fcfn_seg"), np.zeros((1, 64, 32, 3), np.uint8))
 
 
@@ -79,6 +82,8 @@ def test_a_fixed_network_fed_another_size_names_the_option_that_allows_it() -> N
         ("fcn8s", {"image_size": (31, 64)}, "32, the network's stride"),
         ("fcn8s", {"fusion_grid": (64, 64)}, "has none"),
         ("fcfn_seg", {"image_size": (None, None)}, "fusion_grid"),
+        ("fcfn_seg", {"image_size": (None, None), "fusion_grid": "resize"}, "with an image_size"),
+        ("fcfn_seg", {"fusion_grid": "any"}, "'resize'"),
         ("fcfn_seg", {"classes": 1}, "2 classes"),
         ("fcn8s", {"weights": "trunk"}, "blocks"),
     ],

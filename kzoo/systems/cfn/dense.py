@@ -17,6 +17,7 @@ from keras import layers
 from kzoo.backbones.vgg16 import BLOCKS, bgr_less_mean, hed_weights, imagenet_weights, vgg_blocks
 from kzoo.errors import UsageError
 from kzoo.layers import LocallyConnectedFusion, ResizeTo, SumFusion
+from kzoo.layers.fusion import sizes_of_grid
 
 FUSIONS = ("sum", "locally_connected")
 STRIDE = 32
@@ -33,7 +34,7 @@ def build_segmenter(
     top_kernel: int = TOP_KERNEL,
     dropout: float = 0.5,
     image_size: tuple[int | None, int | None] = (None, None),
-    fusion_grid: tuple[int, int] | None = None,
+    fusion_grid: tuple[int, int] | str | None = None,
     fusion_activation: str | None = None,
     weights: str | None = None,
 ) -> keras.Model:
@@ -50,7 +51,8 @@ def build_segmenter(
         image_size: (height, width), 32 or more a side, or None each for any; locally-connected weights need a
             size or a grid.
         fusion_grid: (height, width) of the images on whose maps locally-connected weights are kept; they are
-            resized to the maps of the image at hand, so that it may be of any size.
+            resized to the maps of the image at hand, so that it may be of any size; "resize" for a grid of
+            `image_size`.
         fusion_activation: after each locally-connected fusion, a Keras activation; "relu" is eq. 2.7 and 2.8
             as printed.
         weights: None for random ones; "trunk" for the convolutions of HED; "imagenet" for those of VGG-16 in
@@ -64,7 +66,8 @@ def build_segmenter(
         UsageError: for an option out of its range.
         DataError: for weights that are not there.
     """
-    _check(fusion=fusion, classes=classes, blocks=blocks, image_size=image_size, fusion_grid=fusion_grid)
+    image_size, image_grid = sizes_of_grid(image_size, fusion_grid)
+    _check(fusion=fusion, classes=classes, blocks=blocks, image_size=image_size, fusion_grid=image_grid)
     image = keras.Input((*image_size, 3), name="image")
     block5 = vgg_blocks(bgr_less_mean(image), blocks)[-1]
     trunk = keras.Model(image, block5, name="trunk")
@@ -79,7 +82,7 @@ def build_segmenter(
     for number, stride in ((4, 16), (3, 8)):
         finer = _score(trunk.get_layer(f"block{number}_pool").output, classes, f"pool{number}")
         coarser = ResizeTo(name=f"enlarged_{number}", dtype=_full())([scores, finer])
-        grid = None if fusion_grid is None else tuple(-(-side // stride) for side in fusion_grid)
+        grid = None if image_grid is None else tuple(-(-side // stride) for side in image_grid)
         scores = _fusion(fusion, grid, fusion_activation, f"fused_{number}")([finer, coarser])
     logits = ResizeTo(name="logits", dtype=_full())([scores, image])
     model = keras.Model(image, {"logits": logits}, name=name)

@@ -73,8 +73,7 @@ def label_maps(model: keras.Model, images: np.ndarray) -> np.ndarray:
     if any(one not in (None, two) for one, two in zip(expected, images.shape[1:3], strict=True)):
         raise UsageError(
             f"{model.name} is built for images of {expected[0]} x {expected[1]}; received "
-            f"{images.shape[1]} x {images.shape[2]}. Built with image_size (None, None) and fusion_grid "
-            f"{tuple(expected)} it takes any size"
+            f"{images.shape[1]} x {images.shape[2]}. Built with fusion_grid 'resize' it takes any size"
         )
     found = [
         keras.ops.convert_to_numpy(

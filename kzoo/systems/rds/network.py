@@ -8,17 +8,19 @@ each, FCFN by weights of each pixel's own (eq. 2.10).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
-from kzoo.backbones.vgg16 import BLOCKS, bgr_less_mean, hed_weights, vgg_blocks
+from kzoo.backbones.vgg16 import BLOCKS, bgr_less_mean, hed_weights, imagenet_weights, vgg_blocks
 from kzoo.errors import UsageError
 from kzoo.layers import LocallyConnectedFusion, ResizeTo
+from kzoo.layers.fusion import sizes_of_grid
 
 FUSIONS = ("convolution", "locally_connected")
-WEIGHTS = ("trunk", "all")
+HED_WEIGHTS = ("trunk", "all")
 
 
 def build_edge_network(
@@ -27,7 +29,7 @@ def build_edge_network(
     fusion: str,
     blocks: Sequence[tuple[int, int]] = BLOCKS,
     image_size: tuple[int | None, int | None] = (None, None),
-    fusion_grid: tuple[int, int] | None = None,
+    fusion_grid: tuple[int, int] | str | None = None,
     weights: str | None = None,
 ) -> keras.Model:
     """Build an edge detector; its outputs are logits.
@@ -38,9 +40,10 @@ def build_edge_network(
         blocks: convolutions and channels of each block of the trunk.
         image_size: (height, width), or None each for any; locally-connected weights need a size or a grid.
         fusion_grid: (height, width) on which locally-connected weights are kept and from which they are
-            resized to the image, so that it may be of any size.
+            resized to the image, so that it may be of any size; "resize" for such a grid of `image_size`.
         weights: None for random ones, with side filters at 0 and fusion at 1/5 each; "trunk" for those of
-            HED's convolutions; "all" for its side outputs and fusion too, for `fusion="convolution"`.
+            HED's convolutions; "all" for its side outputs and fusion too, for `fusion="convolution"`;
+            "imagenet" for VGG-16's convolutions in Keras's cache; else the path of a file with them.
 
     Input: (N, H, W, 3) float, pixels 0 to 255, RGB. Nothing is padded or cropped: convolutions and poolings
     keep the border ("same"), and side maps are resized to H and W.
@@ -50,7 +53,8 @@ def build_edge_network(
         UsageError: for an option out of its range.
         DataError: if weights are asked for and their package is not installed.
     """
-    _check(fusion=fusion, weights=weights)
+    image_size, grid = sizes_of_grid(image_size, fusion_grid)
+    _check(fusion=fusion, weights=weights, blocks=blocks, image_size=image_size, grid=grid)
     image = keras.Input((*image_size, 3), name="image")
     full = keras.config.dtype_policy().variable_dtype
     sides = []
@@ -62,7 +66,7 @@ def build_edge_network(
         average = keras.initializers.Constant(1.0 / len(sides))
         fused = layers.Conv2D(1, 1, kernel_initializer=average, name="fused", dtype=full)(together)
     else:
-        fused = LocallyConnectedFusion(activation=None, grid=fusion_grid, name="fused", dtype=full)(sides)
+        fused = LocallyConnectedFusion(activation=None, grid=grid, name="fused", dtype=full)(sides)
     outputs = {f"side_{number}": side for number, side in enumerate(sides, start=1)}
     model = keras.Model(image, {"fused": fused, **outputs}, name=name)
     for layer, arrays in _pretrained(weights):
@@ -73,13 +77,31 @@ def build_edge_network(
 def _pretrained(weights: str | None) -> list[tuple[str, list[Any]]]:
     if weights is None:
         return []
-    return [one for one in hed_weights() if weights == "all" or one[0].startswith("block")]
+    if weights in HED_WEIGHTS:
+        found = hed_weights()
+    else:
+        found = imagenet_weights(None if weights == "imagenet" else Path(weights))
+    return [one for one in found if weights == "all" or one[0].startswith("block")]
 
 
-def _check(*, fusion: str, weights: str | None) -> None:
+def _check(
+    *,
+    fusion: str,
+    weights: str | None,
+    blocks: Sequence[tuple[int, int]],
+    image_size: tuple[int | None, int | None],
+    grid: tuple[int, int] | None,
+) -> None:
     if fusion not in FUSIONS:
         raise UsageError(f"fusion must be one of {', '.join(FUSIONS)}; received {fusion!r}")
-    if weights not in (None, *WEIGHTS):
-        raise UsageError(f"weights must be None or one of {', '.join(WEIGHTS)}; received {weights!r}")
+    if weights is not None and tuple(map(tuple, blocks)) != BLOCKS:
+        raise UsageError(f"weights {weights!r} are of a trunk with blocks {BLOCKS}; received {blocks}")
     if weights == "all" and fusion != "convolution":
         raise UsageError("weights 'all' are HED's, fused by a convolution; take 'trunk'")
+    if grid is not None and fusion == "convolution":
+        raise UsageError("fusion_grid keeps locally-connected weights; fusion 'convolution' has none")
+    if fusion == "locally_connected" and None in image_size and grid is None:
+        raise UsageError(
+            "locally-connected weights need an image_size, or fusion_grid 'resize' beside it for images of "
+            f"any size; received image_size {image_size}"
+        )

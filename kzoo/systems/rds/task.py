@@ -9,7 +9,8 @@ from kzoo.errors import UnknownNameError, UsageError
 from kzoo.losses import balanced_edge_cross_entropy, edge_cross_entropy
 
 SIDES = (1, 2, 3, 4, 5)
-OPTIONS = ("relax", "sides", "relaxed_sides", "balanced", "summed", "alpha", "beta")
+LABELLING = ("relax", "se_model", "soft_maps", "agreement", "dilation")
+OPTIONS = ("sides", "relaxed_sides", "balanced", "summed", "alpha", "beta", *LABELLING)
 
 
 def losses(
@@ -23,7 +24,7 @@ def losses(
         options: sides, the numbers of the side outputs that are supervised (all); relaxed_sides, those that
             learn from `sides` and not from `edges` (all that are supervised, where `relax` is given);
             balanced, as HED weighs edges, in place of alpha (9) and beta (1); summed, over the pixels.
-            `relax` says where the relaxed labels come from, for the batches.
+            Those of LABELLING say how labels are made, for the batches: `kzoo.data.edge_labels.Labelling`.
 
     Raises:
         UnknownNameError: for an unknown option.

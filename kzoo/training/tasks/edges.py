@@ -9,17 +9,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.edge_batches import EdgeExamples, edge_batches
-from kzoo.data.layers import LayerSource, open_layers
-from kzoo.metrics.edges import best_f_measure
+from kzoo.data.edge_batches import edge_batches
+from kzoo.data.edge_examples import EdgeExamples
+from kzoo.data.edge_labels import Labelling
+from kzoo.data.edge_sources import EdgeSource, open_edges
+from kzoo.data.layers import EMOJI_LAYERS, LayerSource, open_layers
+from kzoo.metrics.edges import best_f_measure, edge_maps
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
 from kzoo.training.own_loss import own_terms, with_own_loss
-from kzoo.training.tasks.task import Task, Validation
+from kzoo.training.tasks.task import Task, Validation, require_built_for
 
 SIDE = 64
-BATCH_SIZE = 8
 
 
 class Edges(Task):
@@ -27,20 +29,24 @@ class Edges(Task):
 
     validation_metric = "val_pixel_f"
 
-    def open(self, data: Data, systems: Sequence[System]) -> LayerSource:
-        """Open drawings with their outlines."""
-        return open_layers(data.name, image_size_hint=SIDE)
+    def open(self, data: Data, systems: Sequence[System]) -> LayerSource | EdgeSource:
+        """Open drawings with their outlines, or photographs with annotated edges."""
+        if data.name == EMOJI_LAYERS:
+            return open_layers(data.name, image_size_hint=SIDE)
+        return open_edges(data.name)
 
-    def options(self, system: System, source: LayerSource) -> dict[str, Any]:
+    def options(self, system: System, source: Any) -> dict[str, Any]:
         """Return nothing: the data decide no option."""
         return {}
 
-    def adapted(self, model: keras.Model, source: LayerSource) -> keras.Model:
-        """Return `model` itself; one of fixed size other than the pictures' fails when it is fed."""
+    def adapted(self, model: keras.Model, source: Any) -> keras.Model:
+        """Return `model` itself; one of another fixed size is refused when it is compiled."""
         return model
 
-    def examples(self, system: System, source: LayerSource, split: str) -> EdgeExamples:
-        """Read pictures and outlines at 64x64."""
+    def examples(self, system: System, source: LayerSource | EdgeSource, split: str) -> EdgeExamples:
+        """Read drawings and outlines at 64x64; photographs are read as they are needed, at their own size."""
+        if isinstance(source, EdgeSource):
+            return source.examples(split)
         return EdgeExamples.of(source.arrays(split, image_size=(SIDE, SIDE)))
 
     def batches(self, recipe: Recipe, examples: EdgeExamples, first_step: int = 0) -> tf.data.Dataset:
@@ -49,7 +55,7 @@ class Edges(Task):
             examples,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
-            relax=recipe.loss_options.get("relax"),
+            labelling=Labelling.of(recipe.loss_options, recipe.pipeline.image_size),
             first_step=first_step,
         )
 
@@ -67,8 +73,14 @@ class Edges(Task):
         optimizer: keras.optimizers.Optimizer,
         batch: Any,
     ) -> keras.Model:
-        """Return the model that minimises the system's own terms."""
-        fitted = with_own_loss(model, own_terms(system, recipe), batch)
+        """Return the model that minimises the system's own terms.
+
+        Raises:
+            UsageError: for another loss, and a model built for images of another size than the batch's.
+        """
+        terms = own_terms(system, recipe)
+        require_built_for(system, model, tuple(batch[0]["image"].shape[1:3]))
+        fitted = with_own_loss(model, terms, batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
         return fitted
 
@@ -85,6 +97,7 @@ class _Measure(keras.callbacks.Callback):
         """Measure, on a copy that knows no strategy."""
         assert logs is not None
         self.measured.set_weights(self.model.get_weights())
-        images = self.examples.images.astype("float32")
-        logits = self.measured.predict({"image": images}, batch_size=BATCH_SIZE, verbose=0)["fused"]
-        logs["val_pixel_f"] = best_f_measure(1 / (1 + np.exp(-logits[..., 0])), self.examples.edges)
+        pictures = self.examples.pictures
+        found = edge_maps(self.measured, (one.image for one in pictures))
+        truth = np.concatenate([one.agreed().ravel() for one in pictures])
+        logs["val_pixel_f"] = best_f_measure(np.concatenate([one.ravel() for one in found]), truth)

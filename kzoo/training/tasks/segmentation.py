@@ -12,12 +12,11 @@ from kzoo.data.label_sets import LABEL_SETS, LabelSource, open_label_set
 from kzoo.data.layers import LayerSource, open_layers
 from kzoo.data.segment_batches import SegmentExamples, SegmentRecords, segment_batches
 from kzoo.data.voc import VOC, SegmentSource, open_voc
-from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 from kzoo.training.models import plain_copy
 from kzoo.training.own_loss import own_terms, with_own_loss
-from kzoo.training.tasks.task import Source, Task, Validation
+from kzoo.training.tasks.task import Source, Task, Validation, require_built_for
 
 SIDE = 64
 METRIC = "mean_iou_percent"
@@ -86,13 +85,7 @@ class Segmentation(Task):
             UsageError: for another loss, and a model built for images of another size than the batch's.
         """
         terms = own_terms(system, recipe)
-        given, built = tuple(batch[0]["image"].shape[1:3]), model.input_shape[1:3]
-        if any(one not in (None, two) for one, two in zip(built, given, strict=True)):
-            raise UsageError(
-                f"{system.name} is built for images of {built}; the data's are {given}: set "
-                f"options.image_size={list(given)}, or options.image_size=[null, null] with "
-                f"options.fusion_grid={list(given)} for images of any size"
-            )
+        require_built_for(system, model, tuple(batch[0]["image"].shape[1:3]))
         fitted = with_own_loss(model, terms, batch)
         fitted.compile(optimizer=optimizer, jit_compile=False)
         return fitted

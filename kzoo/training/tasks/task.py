@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kzoo.data.data_source import Split
+from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
 
@@ -48,6 +49,24 @@ class Validation:
 
     batches: tf.data.Dataset | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
+def require_built_for(system: System, model: keras.Model, given: tuple[int | None, ...]) -> None:
+    """Refuse a model that was built for images of another size than the data's.
+
+    Args:
+        system, model: the model takes "image"; its input's height and width are None for any size.
+        given: (height, width) of the data, None where they differ.
+
+    Raises:
+        UsageError: if they are of another size; it names the options that allow it.
+    """
+    built = model.input_shape[1:3]
+    if any(one not in (None, two) for one, two in zip(built, given, strict=True)):
+        raise UsageError(
+            f"{system.name} is built for images of {built}; the data's are {given}: set "
+            f"options.image_size={list(given)}, or options.fusion_grid=resize for images of any size"
+        )
 
 
 class Task(ABC):
