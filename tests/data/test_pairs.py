@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kzoo.data.captions import open_captions
+from kzoo.data.encoders import encoder_graph
 from kzoo.data.encoding import MANIFEST, encoding_of
 from kzoo.data.encoding_pipeline import encode_with_beam
 from kzoo.data.pairs import PairSource, open_pairs
@@ -96,6 +97,17 @@ def test_arrays_of_a_split(birds: PairSource) -> None:
     np.testing.assert_allclose(np.linalg.norm(found["text"], axis=1), 1, atol=1e-5)
     with pytest.raises(UnknownNameError, match="split of cub_captions"):
         birds.arrays("validation")
+
+
+def test_features_are_those_of_each_image_and_caption_alone(birds: PairSource) -> None:
+    found = birds.arrays("train")
+    text = encoder_graph(birds.text_encoder).features
+    image = encoder_graph(birds.image_encoder).features
+    alone = [text(tf.constant([caption]))[0] for caption in found["caption"][:3]]
+    # Other batches, other orders of summing: float32 agrees to some 1e-6 of the largest element.
+    np.testing.assert_allclose(found["text"][:3], alone, atol=1e-5)
+    pictures = tf.constant([one.image_bytes() for one in open_captions("cub_captions").images("train")])
+    np.testing.assert_allclose(found["image"], image(pictures), atol=1e-4)
 
 
 def test_manifest_says_what_made_the_features(birds: PairSource) -> None:
