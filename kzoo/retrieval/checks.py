@@ -78,7 +78,8 @@ def _good_row(vectors: npt.ArrayLike, metric: str, dimension: int | None) -> Flo
     length = math.sqrt(np.vdot(vectors, vectors))
     if not _SMALLEST < length < math.inf:
         return None
-    return vectors / np.float32(length) if metric == "cosine" else np.ascontiguousarray(vectors)
+    row = np.ascontiguousarray(vectors, np.float32)
+    return row / np.float32(length) if metric == "cosine" else row
 
 
 def checked_ids(ids: Sequence[str], *, count: int | None = None) -> list[str]:
