@@ -149,14 +149,18 @@ def kubernetes_cron_job(schedule: Schedule) -> str:
 
 
 def airflow_dag(schedule: Schedule) -> str:
-    """Return a DAG of one task, which needs nothing of kzoo in Airflow's own environment."""
+    """Return a DAG of one task for Airflow 2 and 3, which needs nothing of kzoo in Airflow's environment."""
     return f'''\
 """Retrain {schedule.name} on new data."""
 
 from datetime import datetime
 
 from airflow import DAG
-from airflow.operators.bash import BashOperator
+
+try:
+    from airflow.providers.standard.operators.bash import BashOperator
+except ImportError:  # Airflow 2
+    from airflow.operators.bash import BashOperator
 
 with DAG(
     dag_id={json.dumps(schedule.job)},
