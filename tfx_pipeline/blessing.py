@@ -14,6 +14,8 @@ DECIDING_METRIC = {
     "edges": "ods",
     "matching": "r_sum",
     "segmentation": "mean_iou_percent",
+    "swap": "ssim",
+    "translation": "ssim_b",
 }
 _BEST = {"r_sum": 600.0}
 _PERCENT = ("_percent", "_r@1", "_r@5", "_r@10")
@@ -84,7 +86,8 @@ def decide(
 def share(metrics: Mapping[str, float], metric: str) -> float:
     """Return a metric as a share of the best that it can be, 0 to 1; NaN if it is.
 
-    Percentages of errors count as what is right. Other metrics must lie between 0 and 1.
+    Percentages of errors count as what is right; a structural similarity below 0 counts as 0. Other metrics
+    must lie between 0 and 1.
 
     Raises:
         UnknownNameError, UsageError: as `decide`.
@@ -94,6 +97,8 @@ def share(metrics: Mapping[str, float], metric: str) -> float:
     value = metrics[metric] / _BEST.get(metric, 100.0 if metric.endswith(_PERCENT) else 1.0)
     if metric.endswith("error_percent"):
         value = 1 - value
+    if metric.startswith("ssim") and value < 0:
+        value = 0.0
     if not (0 <= value <= 1 or math.isnan(value)):
         raise UsageError(
             f"blessing.metric {metric} is {metrics[metric]}; expected recalls, percentages, r_sum, or a "

@@ -27,12 +27,12 @@ from tfx_pipeline.components.gate import AnomalyGate
 from tfx_pipeline.components.index import IndexBuilder
 from tfx_pipeline.components.infra import EmbeddedInfraValidator
 from tfx_pipeline.components.push import VersionPusher
-from tfx_pipeline.examples import CLASS, LABEL
+from tfx_pipeline.examples import CLASS, LABEL, SPLITS
 from tfx_pipeline.kinds import Described, kind_named
 from tfx_pipeline.modules.trainer import TrainerConfig
 from tfx_pipeline.schemas import write_schema
 from tfx_pipeline.settings import Settings
-from tfx_pipeline.spans import SPLITS, Span, describe, fingerprint, schema_key, window
+from tfx_pipeline.spans import Span, describe, fingerprint, schema_key, window
 
 BASELINE = "baseline"
 LATEST_BLESSED = "latest blessed"
@@ -120,7 +120,7 @@ def make_pipeline(
         model=trainer.outputs["model"],
         examples=examples.outputs["examples"],
         name=settings.system,
-        text=kind.text or "",
+        data=json.dumps(config.data),
         **beside,
     )
     pusher = VersionPusher(

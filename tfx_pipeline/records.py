@@ -55,8 +55,9 @@ class Records:
         return sorted({name for features in self.features(split) for name in strings(features, CLASS)})
 
     def images(self, split: str, count: int) -> list[bytes]:
-        """Return the encoded images of the first `count` examples of a split."""
-        return [byte_values(features, IMAGE)[0] for features in self.features(split)[:count]]
+        """Return the first `count` encoded images of a split."""
+        found = chain.from_iterable(byte_values(features, IMAGE) for features in self.features(split))
+        return list(islice(found, count))
 
     def texts(self, split: str, name: str, count: int) -> list[str]:
         """Return the first `count` strings of a feature of a split; [] where it has none."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kzoo.export.export import versions
-from tfx_pipeline.components.push import origin_of
 from tfx_pipeline.history import PIPELINE_RUN, list_runs, open_store
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, window
+from tfx_pipeline.versions import origin_of
 
 FINISHED = "final.keras"
 

@@ -14,6 +14,7 @@ from tfx_pipeline.log import logged
 from tfx_pipeline.retention import prune
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, schema_key, window
+from tfx_pipeline.versions import copy_version, origin_of_served
 
 LOCK_FILE, LOGS = ".lock", "logs"
 
@@ -97,8 +98,6 @@ def last_pushed(settings: Settings) -> str | None:
     if not settings.metadata.is_file():
         return None
     spans = window(settings.spans, last=settings.last)
-    from tfx_pipeline.components.push import origin_of_served
-
     described = describe(spans)
     now, schema = described.fingerprint, schema_key(described)
     served = origin_of_served(settings.destination / settings.system)
@@ -132,6 +131,4 @@ def rollback(folder: Path, version: int) -> int:
         raise UsageError(f"{folder} has no version {version}, only {', '.join(map(str, there)) or 'none'}")
     if version == there[-1]:
         raise UsageError(f"version {version} of {folder} is the one that is served")
-    from tfx_pipeline.components.push import copy_version
-
     return copy_version(folder, version)

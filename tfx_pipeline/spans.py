@@ -21,9 +21,9 @@ from typing import Any
 
 from kzoo.errors import DataError, UsageError
 from kzoo.files import folder_written_aside, sha256_of_file
+from tfx_pipeline.examples import SPLITS
 from tfx_pipeline.kinds import Described, kind_of
 
-SPLITS = {"train": "train", "validation": "validation", "eval": "test"}
 DESCRIPTION = "span.json"
 _NAME = re.compile(r"span-([1-9]\d*)")
 
@@ -61,7 +61,7 @@ class Span:
 def deliver(source: Any, spans: Path, *, number: int | None = None, part: tuple[int, int] = (0, 1)) -> Span:
     """Write the examples of a source, or a part of them, as a span.
 
-    Train and validation examples keep their split, test examples go into "eval".
+    Train and validation examples keep their split, test examples go into "eval"; see `Kind.delivered`.
 
     Args:
         source: opened data of one of `tfx_pipeline.kinds`.
@@ -89,9 +89,9 @@ def deliver(source: Any, spans: Path, *, number: int | None = None, part: tuple[
         examples = {
             split: _write(
                 aside / f"{split}.tfrecord.gz",
-                islice(kind.examples(source, _there(source, name)), first, None, step),
+                islice(kind.delivered(source, split), first, None, step),
             )
-            for split, name in SPLITS.items()
+            for split in SPLITS
         }
         for split, count in examples.items():
             if not count:
@@ -189,12 +189,6 @@ def _read(folder: Path) -> Span:
     if span.name != folder.name or set(span.examples) != set(SPLITS) or not all(span.examples.values()):
         raise DataError(f"{folder} is no span: {DESCRIPTION} says {span.name} with {dict(span.examples)}")
     return span
-
-
-def _there(source: Any, split: str) -> str:
-    if split not in source.splits:
-        raise DataError(f"{source.name} has no split {split!r}, which a span needs")
-    return split
 
 
 def _write(path: Path, examples: Iterator[Any]) -> int:

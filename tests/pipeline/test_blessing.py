@@ -20,6 +20,7 @@ from tfx_pipeline.reports import REPORT_FILE, REPORT_PAGE, PipelineReport
         ("i2t_r@10", 30.0, 0.3),
         ("r_sum", 150.0, 0.25),
         ("error_percent", 20.0, 0.8),
+        ("ssim_b", -0.25, 0.0),
     ],
 )
 def test_metrics_as_shares_of_their_best(metric: str, value: float, expected: float) -> None:
@@ -52,6 +53,7 @@ def test_both_bounds_decide(value: float, before: float | None, reasons: int) ->
 
 def test_the_recipe_or_the_task_names_the_metric() -> None:
     assert deciding_metric("matching", Blessing()) == "r_sum"
+    assert deciding_metric("translation", Blessing()) == "ssim_b"
     assert deciding_metric("matching", Blessing(metric="i2t_r@1")) == "i2t_r@1"
     with pytest.raises(UsageError, match=r"set blessing\.metric"):
         deciding_metric("weaving", Blessing())

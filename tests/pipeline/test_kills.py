@@ -25,11 +25,11 @@ from kzoo.errors import DataError, KzooError
 from kzoo.export.card import read_card
 from kzoo.export.export import versions
 from kzoo.retrieval import Index
-from tfx_pipeline.components.push import retire
 from tfx_pipeline.history import list_runs
 from tfx_pipeline.retention import prune
 from tfx_pipeline.runs import last_pushed, rollback, run_local
 from tfx_pipeline.spans import deliver
+from tfx_pipeline.versions import retire
 
 pytestmark = pytest.mark.slow
 

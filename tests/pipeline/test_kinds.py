@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kzoo.data.data_source import Split
+from kzoo.data.domains import DomainExamples, open_domains
+from kzoo.data.people import open_people
+from kzoo.data.voc import SegmentSource
 from kzoo.errors import DataError, UnknownNameError, UsageError
-from tfx_pipeline.examples import ID, IMAGE, example_of
+from tfx_pipeline.examples import ID, IMAGE, SPLITS, example_of
 from tfx_pipeline.kinds import Described, kind_named, kind_of
 from tfx_pipeline.kinds.layers import LABEL_MAP, OUTLINE
 from tfx_pipeline.records import Records
+from tfx_pipeline.spans import deliver, describe
 
 ENCODERS = {"image_encoder": "efficientnet_lite0", "text_encoder": "minilm", "multi_label": False}
 IMAGE_DIMENSION, TEXT_DIMENSION = 1280, 384
@@ -95,7 +101,108 @@ def test_a_label_outside_the_classes_is_in_the_schema() -> None:
 
 
 def test_what_is_of_no_kind() -> None:
-    with pytest.raises(UsageError, match="spans hold what a DataSource, PairSource, LayerSource gives"):
+    with pytest.raises(UsageError, match=r"spans hold what a DataSource, .*, PersonSource gives"):
         kind_of(SimpleNamespace(name="cloth"))
     with pytest.raises(UnknownNameError, match="did you mean layers"):
         kind_named("layer")
+
+
+def delivered(source: Any, folder: Path, part: tuple[int, int] = (0, 1)) -> Any:
+    """Return a source as it is once it was delivered as a span."""
+    span = deliver(source, folder, part=part)
+    files = {split: [str(folder / span.name / f"{split}.tfrecord.gz")] for split in SPLITS}
+    return kind_of(source).open(describe([span]), Records(files))
+
+
+def test_domains_come_out_as_they_went_in(tmp_path: Path) -> None:
+    source = open_domains("house/outline_color")
+    found, whole = delivered(source, tmp_path, (0, 40)).examples("eval"), source.examples("test")
+    rows = [whole.ids.tolist().index(identity) for identity in found.ids]
+    assert sorted(rows) == list(range(0, len(whole), 40))
+    np.testing.assert_array_equal(found.a, whole.a[rows])
+    np.testing.assert_array_equal(found.b, whole.b[rows])
+    assert found.paired
+
+
+def test_domains_without_pairs_keep_what_one_has_more(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    examples = DomainExamples(pictures[:2], pictures[2:], np.array(["x", "y", "z"]))
+    source = SimpleNamespace(name="unpaired", domains=("photo", "sketch"), examples=lambda split: examples)
+    kind = kind_named("domains")
+    records = records_of(tmp_path / "a", list(kind.examples(source, "test")))
+    told = described("domains", (), **kind.facts(source))
+    found = kind.open(told, records).examples("eval")
+    np.testing.assert_array_equal(found.a, examples.a)
+    np.testing.assert_array_equal(found.b, examples.b)
+    assert (found.ids.tolist(), found.paired) == (["x", "y", "z"], False)
+    assert len(records.images("eval", 8)) == 2
+    presence = {one.name: one.presence.min_fraction for one in kind.schema(told).feature}
+    assert presence == {"id": 1, "image_bytes": 0, "b_image_bytes": 0}
+
+
+def test_persons_come_out_as_they_went_in_and_a_server_is_asked_with_them(tmp_path: Path) -> None:
+    source = open_people("house/people:few")
+    opened = delivered(source, tmp_path)
+    found, whole = opened.pairs("eval"), source.pairs("test")
+    rows = [whole.ids.tolist().index(identity) for identity in found.ids]
+    assert sorted(rows) == list(range(8))
+    for ours, theirs in ((found.condition, whole.condition), (found.reference, whole.reference)):
+        expected = theirs.chosen(np.array(rows))
+        np.testing.assert_array_equal(ours.images, expected.images)
+        np.testing.assert_array_equal(ours.parts, expected.parts)
+        np.testing.assert_array_equal(ours.key_points, expected.key_points)
+    assert whole.target is not None
+    np.testing.assert_array_equal(found.target, whole.target[rows])
+    assert (found.same, opened.pairs("train").same) == (False, True)
+    asked = kind_named("people").inputs(opened.records, "eval", 2)
+    shapes = {name: [tf.io.decode_png(one).shape for one in encoded] for name, encoded in asked.items()}
+    assert shapes == {
+        "condition_bytes": [(128, 128, 3)] * 2,
+        "reference_bytes": [(128, 128, 3)] * 2,
+        "reference_pose_bytes": [(128, 128, 3)] * 2,
+        "reference_head_bytes": [(128, 128, 1)] * 2,
+    }
+
+
+class Photographs:
+    """Random access to photographs and label maps of several sizes, as TFDS gives it."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        return [
+            {
+                "image": tf.io.encode_jpeg(np.full((8 + index, 16, 3), 10 * index, np.uint8)).numpy(),
+                "labels": tf.io.encode_png(np.full((8 + index, 16, 1), index % 2, np.uint8)).numpy(),
+                "name": f"photo-{index:02}".encode(),
+            }
+            for index in indices
+        ]
+
+
+def test_photographs_without_a_test_split_decide_by_validation(tmp_path: Path) -> None:
+    source = SegmentSource(
+        name="photographs",
+        classes=("background", "cat"),
+        splits={"train": Split("train", 20), "validation": Split("validation", 2)},
+        fingerprint="f",
+        licence="CC0",
+        source="drawn",
+        records_of=lambda split: Photographs({"train": 20, "validation": 2}[split]),
+    )
+    opened = delivered(source, tmp_path)
+    assert {name: split.examples for name, split in opened.splits.items()} == {
+        "train": 18,
+        "validation": 2,
+        "eval": 2,
+    }
+    assert opened.examples("validation").ids[np.arange(2)] == ["photo-00", "photo-10"]
+    ((image, labels),) = opened.examples("validation").parts(2)
+    assert image.shape == (2, 512, 512, 3)
+    np.testing.assert_array_equal(
+        labels[1, :19, :17], np.pad(np.zeros((18, 16)), (0, 1), constant_values=255)
+    )

@@ -15,11 +15,12 @@ import pytest
 from kzoo import registry
 from kzoo.errors import KzooError, UsageError
 from kzoo.export import export_model
-from kzoo.export.card import read_card
+from kzoo.export.check import check_card
+from kzoo.export.requests import Request, write_requests
 from kzoo.retrieval import Index
-from tfx_pipeline.components.infra import requests
-from tfx_pipeline.components.push import LINEAGE_FILE, copy_version, origin_of_served, push, retire
 from tfx_pipeline.runs import rollback
+from tfx_pipeline.trial import requests
+from tfx_pipeline.versions import LINEAGE_FILE, copy_version, origin_of_served, push, retire
 
 LINEAGE = {"spans": ["span-1"]}
 
@@ -57,7 +58,7 @@ def names(folder: Path) -> list[str]:
 def test_versions_ascend_and_carry_index_and_lineage(exported: Path, index: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cfn_a"
     assert [push(exported, folder, LINEAGE, index) for _ in range(2)] == [1, 2]
-    assert read_card(folder / "2").version == 2
+    assert check_card(folder / "2").version == 2
     assert len(Index.load(folder / "2" / "index", "cfn_a", "2")) == 3
     assert json.loads((folder / "2" / LINEAGE_FILE).read_text()) == {**LINEAGE, "version": 2}
 
@@ -69,7 +70,7 @@ def test_going_back_copies_index_and_origin(exported: Path, index: Path, tmp_pat
         push(exported, folder, LINEAGE, index)
     assert origin_of_served(folder) == 2
     assert rollback(folder, 1) == 3
-    assert (origin_of_served(folder), read_card(folder / "3").version) == (1, 3)
+    assert (origin_of_served(folder), check_card(folder / "3").version) == (1, 3)
     assert Index.load(folder / "3" / "index", "cfn_a", "3").ids == ["a", "b", "c"]
     with pytest.raises(UsageError, match=r"version 3 of .* is the one that is served"):
         rollback(folder, 3)
@@ -105,7 +106,19 @@ def test_only_the_newest_stay(exported: Path, tmp_path: Path) -> None:
     assert names(folder) == [".4.def.part", "2", "3"]
 
 
-def test_a_server_is_asked_with_images_of_the_span(exported: Path) -> None:
-    asked = dict(requests(exported, [b"first", b"second"], []))
-    batch = asked["embed"]["image_bytes"].tolist()
-    assert (len(batch), batch[:3]) == (8, [b"first", b"second", b"first"])
+def test_a_server_is_asked_with_images_of_the_span_which_the_version_keeps(
+    exported: Path, tmp_path: Path
+) -> None:
+    asked = requests(exported, {"image_bytes": [b"first", b"second"], "text": []})
+    assert images_of(asked) == [b"first", b"second", b"first"]
+    write_requests(tmp_path / "warm-up", "cfn_a", asked)
+    version = push(exported, tmp_path / "cfn_a", LINEAGE, warm_up=tmp_path / "warm-up")
+    assert images_of(requests(tmp_path / "cfn_a" / str(version), {})) == [b"first", b"second", b"first"]
+    assert images_of(requests(exported, {})) != [b"first", b"second", b"first"]
+    check_card(tmp_path / "cfn_a" / str(version))
+
+
+def images_of(asked: list[Request]) -> list[bytes]:
+    batches = [one.inputs["image_bytes"] for one in asked if one.signature == "embed"]
+    assert [len(batch) for batch in batches] == [1, 8]
+    return list(batches[-1][:3])

@@ -10,9 +10,10 @@ from PIL import Image
 
 from kzoo.data.sources import DataSource, open_source
 from kzoo.errors import DataError, UsageError
+from tfx_pipeline.examples import SPLITS
 from tfx_pipeline.kinds import kind_named
 from tfx_pipeline.records import Records
-from tfx_pipeline.spans import DESCRIPTION, SPLITS, deliver, describe, fingerprint, list_spans, window
+from tfx_pipeline.spans import DESCRIPTION, deliver, describe, fingerprint, list_spans, window
 
 COUNTS = {"train": 4, "validation": 2, "test": 2}
 

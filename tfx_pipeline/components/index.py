@@ -12,12 +12,11 @@ from tfx.utils import path_utils
 from kzoo.errors import DataError
 from kzoo.evaluation.embedding import Embedder
 from kzoo.retrieval import Index
-from tfx_pipeline.examples import CLASS, ID, IMAGE, byte_values, strings
+from tfx_pipeline.examples import CLASS, ID, IMAGE, SPLITS, byte_values, strings
 from tfx_pipeline.kinds import Described
 from tfx_pipeline.records import Records
-from tfx_pipeline.spans import SPLITS
+from tfx_pipeline.versions import ANY_VERSION
 
-ANY_VERSION = "1"
 BATCH = 32
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from kzoo.errors import UnknownNameError, UsageError
+from tfx_pipeline.kinds.domains import Domains
 from tfx_pipeline.kinds.images import Images
 from tfx_pipeline.kinds.kind import Described, Kind
 from tfx_pipeline.kinds.layers import Layers
 from tfx_pipeline.kinds.pairs import CaptionedPairs
+from tfx_pipeline.kinds.people import People
+from tfx_pipeline.kinds.segments import Segments
 
 __all__ = ["KINDS", "Described", "Kind", "kind_named", "kind_of"]
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (Images(), CaptionedPairs(), Layers())}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Images(), CaptionedPairs(), Layers(), Segments(), Domains(), People())
+}
 
 
 def kind_of(source: Any) -> Kind:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from kzoo.errors import DataError
+from tfx_pipeline.examples import IMAGE, SPLITS
 from tfx_pipeline.records import Records
 
 
@@ -39,16 +41,25 @@ class Kind(ABC):
     Attributes:
         name: in span.json.
         source_type: what a task opens that has data of this kind.
-        text: feature with texts that a server can be asked with, or None.
     """
 
     name: ClassVar[str]
     source_type: ClassVar[type]
-    text: ClassVar[str | None] = None
 
     def facts(self, source: Any) -> dict[str, Any]:
         """Return what `open` must know besides the records."""
         return {}
+
+    def delivered(self, source: Any, split: str) -> Iterator[Any]:
+        """Yield the examples of a span's split, "train", "validation" or "eval".
+
+        Raises:
+            DataError: if the source lacks what goes into it, or an example cannot be read.
+        """
+        name = SPLITS[split]
+        if name not in source.splits:
+            raise DataError(f"{source.name} has no split {name!r}, which a span needs")
+        yield from self.examples(source, name)
 
     @abstractmethod
     def examples(self, source: Any, split: str) -> Iterator[Any]:
@@ -61,6 +72,10 @@ class Kind(ABC):
     @abstractmethod
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return what every example must hold, whatever statistics say."""
+
+    def inputs(self, records: Records, split: str, count: int) -> dict[str, list[bytes]]:
+        """Return what a server can be asked with: up to `count` strings by name of an endpoint's input."""
+        return {IMAGE: records.images(split, count)}
 
     @abstractmethod
     def open(self, described: Described, records: Records) -> Any:

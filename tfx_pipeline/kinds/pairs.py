@@ -76,7 +76,6 @@ class CaptionedPairs(Kind):
 
     name = "captioned_pairs"
     source_type = PairSource
-    text = CAPTIONS
 
     def facts(self, source: PairSource) -> dict[str, Any]:
         """Return the names of the encoders, and whether there are several labels an image.
@@ -123,6 +122,11 @@ class CaptionedPairs(Kind):
         if described.classes:
             add_label(schema, described.classes, several=bool(described.facts["multi_label"]))
         return schema
+
+    def inputs(self, records: Records, split: str, count: int) -> dict[str, list[bytes]]:
+        """Return images, and captions as texts."""
+        texts = [one.encode() for one in records.texts(split, CAPTIONS, count)]
+        return {**super().inputs(records, split, count), "text": texts}
 
     def open(self, described: Described, records: Records) -> RecordPairs:
         """Return pairs of features; an example of a split is a caption with its image."""

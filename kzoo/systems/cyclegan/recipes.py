@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kzoo.recipe import Data, Optimizer, Pipeline, Recipe, Schedule
+from kzoo.recipe import Blessing, Data, Optimizer, Pipeline, Recipe, Schedule
 
 NARROW = {"residual_blocks": 4, "width": 16, "discriminator_width": 24}
 HOUSE = {
@@ -54,6 +54,7 @@ def recipes(**loss_options: Any) -> dict[str, Recipe]:
             schedule=Schedule(kind="linear", start=2),
             batch_size=1,
             epochs=4,
+            blessing=Blessing(metric="ssim_b", at_least=0.5),
         )
         for name, (data, about) in HOUSE.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kzoo.recipe import Data, Optimizer, Pipeline, Recipe, Schedule
+from kzoo.recipe import Blessing, Data, Optimizer, Pipeline, Recipe, Schedule
 
 NARROW = {"width": 16, "residual_blocks": 6, "mask_width": 8, "discriminator_width": 16}
 LOSS = {"mask_weight": 5.0, "pool_size": 0}
@@ -21,6 +21,7 @@ def recipes() -> dict[str, Recipe]:
             schedule=Schedule(kind="linear", start=50),
             batch_size=8,
             epochs=100,
+            blessing=Blessing(metric="ssim_condition"),
         ),
         "house": Recipe(
             description="Rendered persons at 128x128, by networks a quarter as wide as published.",
@@ -33,6 +34,7 @@ def recipes() -> dict[str, Recipe]:
             schedule=Schedule(kind="linear", start=8),
             batch_size=4,
             epochs=16,
+            blessing=Blessing(metric="ssim"),
         ),
     }
 
