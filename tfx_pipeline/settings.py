@@ -11,7 +11,12 @@ from kzoo.recipe import Recipe
 BEAM_ARGUMENTS = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--direct_num_workers=1",
+    "--sdk_container_image=none",
 )
+"""Beam in this process, which pulls no image.
+
+One is named all the same: otherwise each component would pack the source of TFX for workers elsewhere.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

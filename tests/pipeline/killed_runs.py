@@ -1,8 +1,10 @@
-"""A run of the pipeline in a process of its own that kills itself, as kill -9 does, at a moment told."""
+"""A run of the pipeline in a process of its own that kills itself, as kill -9 does, at a moment told.
+
+As a program it is called with the folder and, to die, with the component and the name of the moment.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -10,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import processes
+
 from kzoo import registry
 from tfx_pipeline.settings import Settings
 
 Moment = Callable[[str, tuple[Any, ...]], bool]
-
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tfx_pipeline.pipeline", "kzoo.training.train"])
+HANG_SECONDS = 1800
 
 
 def settings_in(folder: Path) -> Settings:
@@ -59,12 +61,9 @@ def before_a_process_starts(event: str, arguments: tuple[Any, ...]) -> bool:
     return event == "subprocess.Popen"
 
 
-def run(folder: Path, component: str = "", moment: Moment = as_it_begins) -> int | None:
+def run(folder: Path, component: str = "", moment: Moment = as_it_begins) -> int:
     """Run the pipeline, killed in `component` at `moment`, or to its end; return the exit code."""
-    process = PROCESSES.Process(target=_run, args=(folder, component, moment))
-    process.start()
-    process.join()
-    return process.exitcode
+    return processes.run(__file__, folder, component, moment.__name__, timeout=HANG_SECONDS).returncode
 
 
 def _run(folder: Path, component: str, moment: Moment) -> None:
@@ -81,10 +80,15 @@ def _run(folder: Path, component: str, moment: Moment) -> None:
         begun = name
         sys.audit("kzoo.component_begins")
 
-    sys.argv = ["kzoo"]  # absl reads flags from it, and would take pytest's
     sys.addaudithook(die)
     run_local(settings_in(folder), say)
 
 
 def _is_number(path: object) -> bool:
     return Path(str(path)).name.isdecimal()
+
+
+if __name__ == "__main__":
+    _, place, where, when = sys.argv
+    sys.argv = ["kzoo"]  # absl reads flags from it
+    _run(Path(place), where, globals()[when])
