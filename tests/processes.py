@@ -7,6 +7,7 @@ with its own folder, environment, output, signals and exit code, running what `p
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import runpy
@@ -138,6 +139,8 @@ def _run(
     file = os.open(errors, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(file, 2)
     os.close(file)
+    logging.root.handlers.clear()  # those that what was imported has set up
+    logging.root.setLevel(logging.WARNING)
     kind, *rest = program
     if kind == "-m":
         sys.argv = rest

@@ -27,5 +27,6 @@ compile() {
 
 compile pyproject.toml --extra all "$@" -o requirements/all-py311.txt
 compile pyproject.toml --extra serving --constraint requirements/all-py311.txt "$@" -o requirements/serving-py311.txt
+compile pyproject.toml requirements/graph.in --extra graph "$@" -o requirements/graph-py311.txt
 compile requirements/data-files.in --no-deps "$@" -o requirements/data-files.txt
 compile requirements/uv.in "$@" -o requirements/uv.txt

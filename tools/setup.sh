@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Makes .venv at the repository root with everything kzoo uses, TFX included. See usage below.
+# Makes .venv at the repository root with everything kzoo uses, TFX included, or .venv-graph. See usage below.
 set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-usage: tools/setup.sh
+usage: tools/setup.sh [--graph]
 
 Makes .venv at the repository root: the locked packages of requirements/, TFX included, and kzoo itself,
 editable. It takes a minute or a few, about 4 GB of disk and as much for the installer's cache. Run again,
 it ends at once where nothing has changed, and begins anew where it was interrupted.
+
+  --graph   makes .venv-graph instead, for ScaNN's operation inside a SavedModel: TensorFlow 2.20, which that
+            operation is built for, ScaNN, the server, and kzoo (extra `graph`); 2 GB of disk, no compiler
 
 needs: Linux on x86_64, glibc 2.34 or newer (Debian 12, Ubuntu 22.04), Python 3.11 with venv and headers, and a
        C++ compiler, for one of TFX's dependencies comes as source only. On Debian 12:
@@ -21,15 +24,17 @@ settings are passed on to uv, unless uv has settings of its own (UV_DEFAULT_INDE
 TEXT
 }
 
+venv=.venv
 case "${1-}" in
     "") ;;
+    --graph) venv=.venv-graph ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: unknown argument $1" >&2; usage >&2; exit 2 ;;
 esac
 
 cd "$(dirname "$0")/.."
 root=$PWD
-stamp=.venv/.kzoo-setup
+stamp=$venv/.kzoo-setup
 parts=(tools/setup.sh tools/uv.sh tools/relabel_manylinux.py)
 lowest_glibc=2.34   # what the relabelled modules need
 tfx_glibc=2.39      # what TFX's wheels are tagged with
@@ -70,20 +75,21 @@ make_environment() {
     "$python" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
         fail "$python is without its C headers: install them (apt install python3.11-dev)"
-    command -v "${CXX:-c++}" >/dev/null || fail "no C++ compiler found: install one (apt install g++)"
-    say "making .venv with $("$python" -V) ($python)"
-    mkdir -p .venv
+    [ "$venv" = .venv-graph ] || command -v "${CXX:-c++}" >/dev/null ||
+        fail "no C++ compiler found: install one (apt install g++)"
+    say "making $venv with $("$python" -V) ($python)"
+    mkdir -p "$venv"
     echo unfinished >"$stamp"
-    find .venv/ -mindepth 1 -maxdepth 1 ! -path ".venv/${stamp##*/}" -exec rm -rf {} +
-    "$python" -m venv .venv
+    find "$venv/" -mindepth 1 -maxdepth 1 ! -path "$venv/${stamp##*/}" -exec rm -rf {} +
+    "$python" -m venv "$venv"
 }
 
-# A folder that moved, or whose Python is gone, is no use: scripts in .venv name their interpreter by path.
+# A folder that moved, or whose Python is gone, is no use: scripts in it name their interpreter by path.
 environment_works() {
-    is_python311 .venv/bin/python && grep -qF -- "$root/.venv" .venv/bin/activate
+    is_python311 "$venv/bin/python" && grep -qF -- "$root/$venv" "$venv/bin/activate"
 }
 
-uv_install() { bash tools/uv.sh pip install --python .venv/bin/python --compile-bytecode "$@"; }
+uv_install() { VENV=$venv bash tools/uv.sh pip install --python "$venv/bin/python" --compile-bytecode "$@"; }
 
 relabel_tfx() {
     local packages
@@ -103,24 +109,36 @@ flock -n 9 || { say "waiting for another setup of this folder"; flock 9; }
 
 wanted=$(wanted_state)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && environment_works; then
-    say ".venv is up to date"
+    say "$venv is up to date"
     exit 0
 fi
 
-if [ -z "$(ls -A .venv 2>/dev/null)" ]; then
+if [ -z "$(ls -A "$venv" 2>/dev/null)" ]; then
     make_environment
 elif [ ! -f "$stamp" ]; then
-    fail ".venv was not made by this script; move it away or remove it, then run this again"
+    fail "$venv was not made by this script; move it away or remove it, then run this again"
 elif [ "$(cat "$stamp")" = unfinished ] || ! environment_works; then
-    say ".venv is unfinished or was moved: beginning anew"
+    say "$venv is unfinished or was moved: beginning anew"
     make_environment
 else
-    say "requirements have changed: bringing .venv up to date"
+    say "requirements have changed: bringing $venv up to date"
     echo unfinished >"$stamp"
 fi
 
 say "installing uv"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+
+if [ "$venv" = .venv-graph ]; then
+    say "installing the locked packages of the extra graph (about 0.7 GB to download the first time)"
+    uv_install --require-hashes -r requirements/graph-py311.txt
+    say "installing kzoo itself, editable"
+    uv_install --no-deps --editable .
+    say "checking that ScaNN's operation loads beside TensorFlow"
+    messages=$("$venv/bin/python" -c 'from scann import scann_ops' 2>&1) || fail "it does not:" "$messages"
+    echo "$wanted" >"$stamp"
+    say "done: $venv/bin/python -m pytest tests/serving/test_scann_in_graph.py"
+    exit 0
+fi
 
 platform=()
 if ! at_least "$glibc" "$tfx_glibc"; then

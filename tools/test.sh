@@ -49,6 +49,10 @@ printf '\n== pytest\n'
 [ "${#failed[@]}" -eq 0 ] || printf 'failed before pytest: %s\n' "${failed[*]}"
 [ -z "$left_out" ] || printf '%s\n' "$left_out"
 export TF_NUM_INTRAOP_THREADS=${TF_NUM_INTRAOP_THREADS-1}  # two test processes share the cores
+if [ -x .venv-graph/bin/python ]; then
+    check "pytest: ScaNN inside a SavedModel, in .venv-graph" .venv-graph/bin/python -m pytest -q \
+        tests/serving/test_scann_in_graph.py
+fi
 python -m pytest -n 2 --dist loadfile "${selection[@]}" "$@" || failed+=(pytest)
 
 [ "${#failed[@]}" -eq 0 ]

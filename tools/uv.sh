@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Runs .venv's uv with the package sources that pip is configured to use: uv itself reads no pip settings.
-# What uv has settings of its own for, in the environment, stays. usage: tools/uv.sh UV_ARGUMENT ...
+# What uv has settings of its own for, in the environment, stays. VENV names another environment than .venv.
+# usage: tools/uv.sh UV_ARGUMENT ...
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-pip_settings=$(.venv/bin/python -m pip config list)
+venv=${VENV-.venv}
+pip_settings=$("$venv/bin/python" -m pip config list)
 
 # As pip does, an environment variable goes before the section of a command, and that before global.
 pip_setting() {
@@ -31,4 +33,4 @@ hand_over SSL_CERT_FILE cert ' '
 export UV_INDEX_STRATEGY=${UV_INDEX_STRATEGY-unsafe-best-match}  # look in all indexes, as pip does
 export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT-180}
 
-exec .venv/bin/uv "$@"
+exec "$venv/bin/uv" "$@"

@@ -165,16 +165,30 @@ def export(
     index: Annotated[str, typer.Argument(metavar="INDEX", help="Its folder.")],
     model: Annotated[Path, typer.Option(help="The exported model that made it: savedmodels/NAME/VERSION.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A new version folder, as savedmodels/NAME/1.")],
+    scann: Annotated[
+        bool,
+        typer.Option(
+            "--scann",
+            help="The index itself, as operations of ScaNN: for `kzoo serve` in the environment of "
+            "`tools/setup.sh --graph`, where this must run too.",
+        ),
+    ] = False,
 ) -> None:
     """Write model and gallery as one SavedModel with exact search in its graph, for any TensorFlow server.
 
     Example: kzoo index export gallery --model savedmodels/cfn_a/1 -o savedmodels/cfn_a_search/1
     """
     import_tensorflow()
-    from kzoo.export.gallery_search import export_gallery_search
+    from kzoo.export.gallery_search import ExactSearch, GallerySearch, export_gallery_search
 
-    opened = export_gallery_search(model, index, out)
-    typer.echo(f"{out}: search over {len(opened)} vectors, every one scored")
+    kind: type[GallerySearch] = ExactSearch
+    if scann:
+        from kzoo.export.scann_search import ScannSearch
+
+        kind = ScannSearch
+    opened = export_gallery_search(model, index, out, kind)
+    searched = opened.info()["plan_kind"] if scann else "every one scored"
+    typer.echo(f"{out}: search over {len(opened)} vectors, {searched}")
     opened.close()
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
+from kzoo.data.beam_run import beam, run_until_written
 from kzoo.data.encoding import (
     Encoding,
     Shard,
@@ -19,14 +17,6 @@ from kzoo.data.encoding import (
     loaded_encoders,
     prepare_folder,
 )
-from kzoo.data.progress import progress_bar
-from kzoo.errors import DataError
-
-beam: Any = apache_beam
-"""Beam comes without types."""
-
-IN_THIS_PROCESS = ("--runner=FnApiRunner", "--direct_num_workers=1")
-_LOOK_SECONDS = 0.5
 
 
 class EncodeShards(apache_beam.DoFn):
@@ -56,7 +46,7 @@ def encode_with_beam(encoding: Encoding, beam_args: Sequence[str] = (), *, quiet
 
     Args:
         encoding: what `encoding_of` gave.
-        beam_args: of Beam, as "--runner=DirectRunner", which come after those of IN_THIS_PROCESS. Workers of
+        beam_args: of Beam, as "--runner=FlinkRunner", which come after those of `beam_run`. Workers of
             other machines need kzoo, and the folder at the same place.
         quiet: no progress bar.
 
@@ -67,51 +57,12 @@ def encode_with_beam(encoding: Encoding, beam_args: Sequence[str] = (), *, quiet
     prepare_folder(encoding)
     if not missing:
         return 0
-    options = PipelineOptions([*IN_THIS_PROCESS, *beam_args])
-    running = _Running(encoding, missing, options)
-    running.start()
+
+    def fill(pipeline: Any) -> None:
+        shards = pipeline | "shards" >> beam.Create(missing, reshuffle=False)
+        _ = shards | "features" >> beam.ParDo(EncodeShards(encoding))
+
     title = f"encoding {encoding.source.name}"
-    written = running.written()
-    for _ in written if quiet else progress_bar(written, title, total=len(missing)):
-        pass
-    running.join()
-    if running.error is not None:
-        reason = str(running.error).strip().splitlines()[-1]
-        raise DataError(
-            f"encoding {encoding.source.name} into {encoding.folder} failed: {reason}"
-        ) from running.error
-    if left := encoding.missing():
-        raise DataError(f"the pipeline ended without writing {', '.join(shard.file for shard in left)}")
+    files = [encoding.folder / shard.file for shard in missing]
+    run_until_written(fill, files, beam_args, title=title, quiet=quiet)
     return len(missing)
-
-
-class _Running(threading.Thread):
-    """The pipeline on a thread of its own, for its runner does not say how far it is."""
-
-    def __init__(self, encoding: Encoding, missing: list[Shard], options: PipelineOptions) -> None:
-        super().__init__(name="encoding", daemon=True)
-        self.encoding = encoding
-        self.todo = missing
-        self.options = options
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        """Run the pipeline to its end."""
-        try:
-            with beam.Pipeline(options=self.options) as pipeline:
-                shards = pipeline | "shards" >> beam.Create(self.todo, reshuffle=False)
-                _ = shards | "features" >> beam.ParDo(EncodeShards(self.encoding))
-        except Exception as error:  # noqa: BLE001, handed to the thread that waits, whatever the runner raises
-            self.error = error
-
-    def written(self) -> Iterator[Shard]:
-        """Yield each shard when its file is there, until all are or the pipeline has ended."""
-        waiting = self.todo
-        while waiting:
-            ended = not self.is_alive()
-            there = [shard for shard in waiting if (self.encoding.folder / shard.file).is_file()]
-            yield from there
-            waiting = [shard for shard in waiting if shard not in there]
-            if ended:
-                return
-            time.sleep(_LOOK_SECONDS)

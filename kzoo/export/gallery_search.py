@@ -131,6 +131,7 @@ def export_gallery_search(
             module,
             str(aside),
             signatures={**signatures, SEARCH: module.of_inputs()},
+            options=tf.saved_model.SaveOptions(namespace_whitelist=["Scann"]),
         )
         if (folder / _WARM_UP).is_dir():
             shutil.copytree(folder / _WARM_UP, aside / _WARM_UP)

@@ -181,6 +181,10 @@ class Index(VectorIndex):
         """
         index_folder.write(Path(folder), self.info(), self._store, self._searcher)
 
+    def write_searcher(self, folder: Path) -> None:
+        """Write the searcher's own files, without ids, into a new folder, as ScaNN names them."""
+        self._searcher.write(folder)
+
     @classmethod
     def load(cls, folder: Path | str, model: str | None = None, model_version: str | None = None) -> Index:
         """Open a folder that `save` wrote.

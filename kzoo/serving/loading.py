@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from kzoo.errors import ServingError
+from kzoo.errors import RetrievalError, ServingError
 from kzoo.serving.batching import BatchedRunner, can_be_batched
 from kzoo.serving.batching_parameters import BatchingParameters
 from kzoo.serving.call import Progress
@@ -27,6 +27,7 @@ from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
 from kzoo.serving.versions import SAVED_MODEL_FILE
 
 SERVE_TAG = "serve"
+SCANN_PREFIX = "Scann>"
 WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARM_UP_RECORDS = 1000
 
@@ -65,7 +66,9 @@ def load(
         CallError: if a warm-up record cannot be answered.
         Exception: whatever TensorFlow raises over a SavedModel that it cannot load.
     """
-    definitions = _read_signature_definitions(folder / SAVED_MODEL_FILE)
+    graph = _read_graph(folder / SAVED_MODEL_FILE)
+    definitions = dict(graph.signature_def)
+    _load_operations(folder, graph)
     saved_model = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
     signatures = {
         name: Signature.of(
@@ -140,7 +143,25 @@ def _warm_up(servable: Servable, path: Path) -> int:
     return answered
 
 
-def _read_signature_definitions(path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def _load_operations(folder: Path, graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """Load the operations of ScaNN where a graph has some: TensorFlow brings all others.
+
+    Raises:
+        ServingError: if they cannot be loaded beside this TensorFlow.
+    """
+    if not any(
+        operation.name.startswith(SCANN_PREFIX) for operation in graph.meta_info_def.stripped_op_list.op
+    ):
+        return
+    from kzoo.retrieval._scann import scann_operation
+
+    try:
+        scann_operation()
+    except RetrievalError as error:
+        raise ServingError(f"{folder} has operations of ScaNN in its graph: {error}") from error
+
+
+def _read_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
     try:
         message = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     except FileNotFoundError as error:
@@ -149,7 +170,7 @@ def _read_signature_definitions(path: Path) -> dict[str, meta_graph_pb2.Signatur
         raise ServingError(f"{path} cannot be read: {error}") from error
     for graph in message.meta_graphs:
         if SERVE_TAG in graph.meta_info_def.tags:
-            return dict(graph.signature_def)
+            return graph
     raise ServingError(f"{path} has no graph with the tag {SERVE_TAG!r}")
 
 

@@ -107,6 +107,26 @@ class PatchEncoder:
             outputs[name] = keras.ops.mean(x, axis=(1, 2)) if len(x.shape) == 4 else x
         return keras.Model(whole.inputs, outputs, name=f"{self.network}_patches")
 
+    def export(self, folder: Path) -> None:
+        """Write a SavedModel whose `embed` takes image_bytes string (N,) and answers (N, D) of each layer.
+
+        Raises: as `model`.
+        """
+        import keras
+        import tensorflow as tf
+
+        from kzoo.data.images import decode_images
+
+        model = self.model()
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(
+            "embed",
+            lambda image_bytes: model(decode_images(image_bytes, (self.side, self.side)), training=False),
+            input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")],
+        )
+        archive.write_out(str(folder), verbose=False)
+
     def fingerprint(self) -> str:
         """Return a SHA-256 over what the features depend on besides the images."""
         network = NETWORKS[self.network]
@@ -155,11 +175,11 @@ def _encoded(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return the features of the images' patches; patches that are equal are computed once."""
     patches = [patch for image in images for patch in pyramid(image)]
-    resized = np.stack([_resized(patch, side) for patch in patches])
+    stacked = np.stack([resized(patch, side) for patch in patches])
     _, first, back = np.unique(
-        resized.reshape(len(resized), -1), axis=0, return_index=True, return_inverse=True
+        stacked.reshape(len(stacked), -1), axis=0, return_index=True, return_inverse=True
     )
-    different = resized[first]
+    different = stacked[first]
     padding = -len(different) % PATCHES
     padded = np.concatenate([different, np.repeat(different[:1], padding, axis=0)]).astype(np.float32)
     parts = [
@@ -173,7 +193,8 @@ def _encoded(
     }
 
 
-def _resized(patch: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+def resized(patch: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Return a patch uint8 (H, W, 3) as (side, side, 3)."""
     from PIL import Image
 
     if patch.shape[:2] == (side, side):
