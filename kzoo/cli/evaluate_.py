@@ -31,17 +31,27 @@ def evaluate(
     pictures: Annotated[
         Path | None, typer.Option(help="Write pictures of the run and of what it finds into this folder.")
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="What judges generated pictures: the run of a segmenter, for the FCN score of translations "
+            "of label maps; that of a classifier or efficientnet_lite0, for the inception score of swaps."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Measure a trained model by the thesis's metrics, and write them into the run's metrics.json."""
     import_tensorflow()
+    from kzoo import registry
     from kzoo.evaluation.evaluate import evaluate_run, open_of_run
+    from kzoo.evaluation.judge import open_judge
     from kzoo.training.run_folder import Run
 
     opened = Run.open(run)
     source = open_of_run(opened, data)
-    evaluation = evaluate_run(opened, source, split, weights.value, quiet=quiet)
+    opened_judge = open_judge(judge, registry.find(opened.description.model), source) if judge else None
+    evaluation = evaluate_run(opened, source, split, weights.value, quiet=quiet, judge=opened_judge)
     content = asdict(evaluation)
     del content["predictions"]
     if as_json:

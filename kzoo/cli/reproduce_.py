@@ -31,6 +31,10 @@ def reproduce(
     rows: Annotated[str | None, typer.Option(help="Shell pattern of the rows, as '*_a'.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at once; a core each is fastest.")] = 1,
     set_: options.SetOption = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Of tables 8.1 to 8.3: see kzoo evaluate; trained as needed if left out."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the trainings lie.")] = Path("runs"),
     results: Annotated[Path, typer.Option(help="Where the table is written.")] = Path("results"),
     quiet: options.QuietOption = False,
@@ -43,7 +47,7 @@ def reproduce(
 
     Example: kzoo reproduce --all --data house --jobs 2
     """
-    _check(table, data, all_, train, rows, set_)
+    _check(table, data, all_, train, rows, set_, judge)
     import_tensorflow()
     if table is None:
         from kzoo.evaluation.reproduce_all import reproduce_all
@@ -54,8 +58,10 @@ def reproduce(
         typer.echo(f"wrote {page}")
         return
     if table.removeprefix("table-").startswith("4"):
-        if rows or set_ or jobs > 1:
-            raise UsageError("the tables of chapter 4 train nothing: they have no --rows, --set and --jobs")
+        if rows or set_ or jobs > 1 or judge:
+            raise UsageError(
+                "the tables of chapter 4 train nothing: they have no --rows, --set, --jobs and --judge"
+            )
         from kzoo.evaluation.deepindex_tables import reproduce as reproduce_retrieval
 
         typer.echo(reproduce_retrieval(table, data, seeds=seeds, results_folder=results))
@@ -69,6 +75,7 @@ def reproduce(
         rows=rows,
         jobs=jobs,
         overrides=set_ or (),
+        judge=judge,
         runs_folder=runs,
         results_folder=results,
         quiet=quiet,
@@ -76,7 +83,13 @@ def reproduce(
 
 
 def _check(
-    table: str | None, data: str, every: bool, train: bool, rows: str | None, set_: list[str] | None
+    table: str | None,
+    data: str,
+    every: bool,
+    train: bool,
+    rows: str | None,
+    set_: list[str] | None,
+    judge: str | None,
 ) -> None:
     """Refuse what does not go together: one table, or all of them on the house set."""
     if every == (table is not None):
@@ -85,7 +98,7 @@ def _check(
         )
     if every and data != "house":
         raise UsageError(f"--all is of the house set: expected --data house; received {data!r}")
-    if every and (rows or set_):
-        raise UsageError("--all has no --rows and no --set: it is the tables as they are")
+    if every and (rows or set_ or judge):
+        raise UsageError("--all has no --rows, --set and --judge: it is the tables as they are")
     if not every and not train:
         raise UsageError("--no-train goes with --all")

@@ -19,6 +19,7 @@ from kzoo.training.run_folder import Run
 if TYPE_CHECKING:
     from kzoo.data.pairs import PairSource
     from kzoo.data.sources import DataSource
+    from kzoo.evaluation.judge import Judge
 
 WEIGHTS = ("final", "best")
 BATCH_SIZE = 100
@@ -32,6 +33,7 @@ class Evaluation:
         model, data, fingerprint, split: registered name; name, fingerprint and split of the data.
         weights: "final" (after the last step) or "best" (on the validation split).
         weights_sha256: of the `.keras` file; of an ensemble those of all, joined by "+".
+        judge_sha256: of the weights of the network that judged what it made, or None.
         examples: in the split.
         metrics: the thesis's, by name.
         accuracy_interval: of a classifier, Wilson's 95 % score interval of the accuracy, over examples.
@@ -53,6 +55,7 @@ class Evaluation:
     accuracy_interval: tuple[float, float] | None = None
     class_accuracy: dict[str, float | None] = field(default_factory=dict)
     confusion: list[list[int]] = field(default_factory=list)
+    judge_sha256: str | None = None
     predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -81,6 +84,7 @@ def evaluate_run(
     which: str = "final",
     *,
     quiet: bool = True,
+    judge: Judge | None = None,
 ) -> Evaluation:
     """Evaluate a finished run and write the result under "SPLIT/WEIGHTS" in its metrics.json.
 
@@ -90,6 +94,7 @@ def evaluate_run(
         split: of `source`.
         which: "final" or "best"; the thesis reports the last iteration.
         quiet: no progress bar.
+        judge: of what a generative model makes; its measures come beside the others.
 
     Raises:
         RunError: if the run has not ended, was trained on other classes, or its metrics.json is broken.
@@ -99,6 +104,10 @@ def evaluate_run(
     _check(run, source, split, which)
     kept = _read_all(run)
     measure = MEASURES[registry.find(run.description.model).task]
+    measured = measure(run, source, split, which, quiet)
+    if judge is not None:
+        judged = judge.measure(run.model(which), _examples(run, source, split))
+        measured = {**measured, "metrics": {**measured["metrics"], **judged}}
     evaluation = Evaluation(
         model=run.description.model,
         data=source.name,
@@ -106,7 +115,8 @@ def evaluate_run(
         split=split,
         weights=which,
         weights_sha256=sha256_of_file(run.weights_path(which)),
-        **measure(run, source, split, which, quiet),
+        judge_sha256=judge.sha256 if judge else None,
+        **measured,
     )
     content = asdict(evaluation)
     del content["predictions"]
@@ -176,11 +186,15 @@ def _measure_matching(run: Run, source: PairSource, split: str, which: str, quie
         return {"examples": len(arrays["text"]), "metrics": system.evaluate(run.model(which), arrays)}
 
 
-def _measure_arrays(run: Run, source: Any, split: str, which: str, quiet: bool) -> dict[str, Any]:
+def _examples(run: Run, source: Any, split: str) -> Any:
     from kzoo.training.tasks import find_task
 
     system = registry.find(run.description.model)
-    examples = find_task(system.task).examples(system, source, split)
+    return find_task(system.task).examples(system, source, split)
+
+
+def _measure_arrays(run: Run, source: Any, split: str, which: str, quiet: bool) -> dict[str, Any]:
+    system, examples = registry.find(run.description.model), _examples(run, source, split)
     with _status(f"evaluating on {split}", quiet):
         return {"examples": len(examples), "metrics": system.evaluate(run.model(which), examples)}
 
@@ -196,9 +210,11 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def read_evaluation(
-    run: Run, fingerprint: str, split: str = "test", which: str = "final"
+    run: Run, fingerprint: str, split: str = "test", which: str = "final", judge: Judge | None = None
 ) -> Evaluation | None:
     """Return what metrics.json says of these weights on this data; None if it says nothing of them.
+
+    With a judge, it must be that one's; without, any will do.
 
     Raises:
         RunError: if the run has not ended, or its metrics.json is broken.
@@ -214,6 +230,8 @@ def read_evaluation(
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(_broken(run, error)) from error
     current = sha256_of_file(run.weights_path(which)), fingerprint
+    if judge is not None and evaluation.judge_sha256 != judge.sha256:
+        return None
     return evaluation if (evaluation.weights_sha256, evaluation.fingerprint) == current else None
 
 

@@ -40,18 +40,18 @@ READING = (
 )
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: Report, path: Path, further: Mapping[str, bytes] | None = None) -> None:
     """Write a report's files and print its tables on standard output.
 
-    The files are PATH.csv (a line a run), PATH-summary.csv, PATH.txt, PATH.html, and its pictures as
-    PATH-figure-*.png.
+    The files are PATH.csv (a line a run), PATH-summary.csv, PATH.txt, PATH.html, and its pictures, with
+    `further` ones, title to PNG, as PATH-figure-*.png.
     """
     write_atomic(path.with_name(f"{path.name}.csv"), csv_text(run_lines(report)))
     write_atomic(path.with_name(f"{path.name}-summary.csv"), csv_text(summary_lines(report)))
     text = io.StringIO()
     Console(file=text, width=TEXT_WIDTH).print(rendered(report))
     write_atomic(path.with_name(f"{path.name}.txt"), _without_trailing_blanks(text.getvalue()))
-    drawn = pictures(report)
+    drawn = {**pictures(report), **(further or {})}
     for title, png in drawn.items():
         write_atomic(
             path.with_name(f"{path.name}-{title.split(':')[0].lower().replace(' ', '-')}.png"),
@@ -83,6 +83,7 @@ def run_lines(report: Report) -> list[dict[str, Any]]:
             "recipe_sha256": run.recipe_sha256,
             "data_fingerprint": run.evaluation.fingerprint,
             "weights_sha256": run.evaluation.weights_sha256,
+            **({"judge_sha256": run.evaluation.judge_sha256} if run.evaluation.judge_sha256 else {}),
             **{name: run.environment.get(name, "") for name in VERSIONS},
         }
         for run in report.runs

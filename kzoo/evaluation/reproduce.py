@@ -14,13 +14,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kzoo import registry
 from kzoo.errors import KzooError, RunError, UsageError
 from kzoo.evaluation.evaluate import evaluate_ensemble, evaluate_run, read_evaluation
+from kzoo.evaluation.judge import Judge, judge_of_table, open_judge
 from kzoo.evaluation.plan import PlannedResult, PlannedRun, Planner
 from kzoo.evaluation.processes import Failure, Job, run_jobs
 from kzoo.evaluation.report import write_report
 from kzoo.evaluation.results import Report, RunResult, summarize
 from kzoo.evaluation.runs_bar import RunsBar
+from kzoo.evaluation.sample_pictures import figures_of_runs
 from kzoo.evaluation.tables import TableDefinition, find_table
 from kzoo.training.run_folder import held_alone
 
@@ -35,6 +38,7 @@ def reproduce(
     rows: str | None = None,
     jobs: int = 1,
     overrides: Sequence[str] = (),
+    judge: str | None = None,
     quiet: bool = False,
     announce: bool = True,
 ) -> Report:
@@ -48,6 +52,8 @@ def reproduce(
         rows: shell pattern of the rows, as "*_a"; all of them for None.
         jobs: trainings at once, each in a process of its own.
         overrides: of every recipe, as "epochs=10".
+        judge: a finished run, or another name of `kzoo.evaluation.judge.open_judge`; for a table with a
+            judge one of its own is trained where this is None.
         quiet: no progress bar.
         announce: time a few steps first, and say how long all will take.
 
@@ -58,14 +64,16 @@ def reproduce(
     """
     if seeds < 1 or jobs < 1:
         raise UsageError(f"seeds and jobs must be 1 or more; received seeds={seeds}, jobs={jobs}")
-    definition = find_table(table)
+    definition = find_table(table).on(data)
     chosen = definition.select(rows)
     folder = _folder(definition, data, runs_folder)
     planner = Planner(definition, data, chosen, folder, overrides)
     planned = planner.results(chosen, seeds)
     with held_alone(folder):
-        failures = _train_missing(planned, folder, jobs, quiet, announce)
-        found, unreadable = _collect(planned, failures)
+        named = judge_of_table(definition, data, folder, judge)
+        failures = _train_missing(planned, folder, jobs, quiet, announce, named)
+        opened = open_judge(named, registry.find(chosen[0].system), planner.source) if named else None
+        found, unreadable = _collect(planned, failures, opened)
     failures = [*failures, *unreadable]
     report = summarize(
         definition,
@@ -74,7 +82,8 @@ def reproduce(
         found,
         [f"{one.name} {one.reason}" for one in failures],
     )
-    write_report(report, results_folder / f"table-{definition.table}-{slug(data)}")
+    figures = figures_of_runs(definition, found, planner.source)
+    write_report(report, results_folder / f"table-{definition.table}-{slug(data)}", figures)
     if failures:
         raise RunError(
             f"{len(failures)} of {len(planned)} runs failed; the same command tries them again:\n"
@@ -92,7 +101,7 @@ def hours_left(
         RunError: if the steps cannot be timed.
         UnknownNameError, UsageError, DataError: as `reproduce`.
     """
-    definition = find_table(table)
+    definition = find_table(table).on(data)
     folder = _folder(definition, data, runs_folder)
     planner = Planner(definition, data, definition.rows, folder, overrides)
     return _hours_of(_missing(planner.results(definition.rows, seeds)), folder, jobs)
@@ -124,6 +133,7 @@ def _train_missing(
     jobs: int,
     quiet: bool,
     announce: bool,
+    judge: str | None,
 ) -> list[Failure]:
     console = Console(stderr=True)
     total = len(_runs(planned))
@@ -136,16 +146,17 @@ def _train_missing(
         console.print("Timing a few steps of each row ...")
         console.print(_estimate(missing, folder, jobs), soft_wrap=True)
     with RunsBar(console, missing, total, quiet) as bar:
-        return run_jobs([_job(one) for one in missing], jobs, bar.update)
+        return run_jobs([_job(one, judge) for one in missing], jobs, bar.update)
 
 
-def _job(one: PlannedRun) -> Job:
+def _job(one: PlannedRun, judge: str | None) -> Job:
     task = {
         "action": "train",
         "system": one.system,
         "recipe_name": one.recipe_name,
         "recipe": one.recipe.model_dump(mode="json"),
         "folder": str(one.folder),
+        "judge": judge,
     }
     return Job(name=one.name, task=task, log=one.folder.with_suffix(".log"))
 
@@ -186,7 +197,7 @@ def duration(hours: float) -> str:
 
 
 def _collect(
-    planned: Sequence[PlannedResult], failures: Sequence[Failure]
+    planned: Sequence[PlannedResult], failures: Sequence[Failure], judge: Judge | None
 ) -> tuple[list[RunResult], list[Failure]]:
     """Return the results of the runs that did not fail, evaluating what is trained but not evaluated."""
     names = {run.name: run.folder for run in _runs(planned)}
@@ -196,22 +207,21 @@ def _collect(
         if failed.intersection(run.folder for run in one.runs):
             continue
         try:
-            found.append(_result(one))
+            found.append(_result(one, judge))
         except KzooError as error:
             unreadable.append(Failure(one.name, f"cannot be used: {error}"))
     return found, unreadable
 
 
-def _result(one: PlannedResult) -> RunResult:
+def _result(one: PlannedResult, judge: Judge | None) -> RunResult:
     runs = [planned.opened() for planned in one.runs]
     last = one.runs[-1]
     source, split = last.source, last.recipe.data.test_split
     if len(runs) > 1:
         evaluation = evaluate_ensemble(runs, source, split)
     else:
-        evaluation = read_evaluation(runs[0], source.fingerprint, split) or evaluate_run(
-            runs[0], source, split
-        )
+        known = read_evaluation(runs[0], source.fingerprint, split, judge=judge)
+        evaluation = known or evaluate_run(runs[0], source, split, judge=judge)
     return RunResult(
         row=one.row,
         system=last.system,

@@ -26,6 +26,7 @@ HOUSE_DATA: Mapping[str, str] = {
     **dict.fromkeys(("5.1", "5.2", "5.3", "5.5", "6.2", "6.3"), "house/emoji_captions"),
     **dict.fromkeys(("7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8"), "house/emoji_captions"),
     "8.1": "house/outline_color",
+    "8.2": "house/people",
     "8.3": "house/people",
 }
 NO_HOUSE_DATA: Mapping[str, str] = {
@@ -88,7 +89,7 @@ def reproduce_all(
 def read_outcomes(results_folder: Path) -> list[Outcome]:
     """Return every table of `HOUSE_DATA` as its results say; without rows where there are none yet."""
     return [
-        _outcome(TABLES[table], data, results_folder / f"table-{table}-{slug(data)}.csv")
+        _outcome(TABLES[table].on(data), data, results_folder / f"table-{table}-{slug(data)}.csv")
         for table, data in HOUSE_DATA.items()
     ]
 
@@ -114,7 +115,7 @@ def _values(metric: str, rows: tuple[TableRow, ...], lines: list[dict[str, str]]
             row.name: {
                 int(line["seed"]): float(line[row.metric_prefix + metric])
                 for line in lines
-                if (line.get("row") or line["system"]) == row.name
+                if (line.get("row") or line["system"]) == row.name and line[row.metric_prefix + metric]
             }
             for row in rows
         }

@@ -139,12 +139,12 @@ def orderings(table: TableDefinition, values: Values) -> tuple[Ordering, ...]:
 
 
 def _values(metric: str, rows: Sequence[TableRow], runs: Sequence[RunResult]) -> Values:
-    """Return row to seed to value."""
+    """Return row to seed to value; a row need not have every measure."""
     return {
         row.name: {
             run.seed: run.evaluation.metrics[row.metric_prefix + metric]
             for run in runs
-            if run.row == row.name
+            if run.row == row.name and row.metric_prefix + metric in run.evaluation.metrics
         }
         for row in rows
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kzoo import registry
 from kzoo.errors import UsageError
@@ -55,6 +55,24 @@ class TableRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judging:
+    """What a network that judges adds to a table.
+
+    Attributes:
+        judge: as `kzoo.evaluation.judge.open_judge` names it, or a system that is trained first.
+        trained_on: data of the table to what its judge is trained on; without an entry it has none. Empty for
+            a judge that need not be trained.
+        measures: that come before the table's own.
+        rows: that only the judge gives.
+    """
+
+    judge: str
+    trained_on: Mapping[str, str] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+    rows: tuple[TableRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableDefinition:
     """One table of the thesis.
 
@@ -68,6 +86,7 @@ class TableDefinition:
         recipes: data to the recipe's name, where it is not the first one written for that data.
         own_measures: none of the measures is the thesis's, whose numbers, higher is better, then stand beside
             for their order alone.
+        judging: by a network, of what rows make.
         group: name of the folder of its runs, which the tables of a group share; "" for one of its own.
     """
 
@@ -79,7 +98,20 @@ class TableDefinition:
     orderings: tuple[tuple[str, str], ...] = ()
     recipes: Mapping[str, str] = field(default_factory=dict)
     own_measures: bool = False
+    judging: Judging | None = None
     group: str = ""
+
+    def on(self, data: str) -> TableDefinition:
+        """Return the table as it is on a data set: with what its judge adds, or without a judge."""
+        judging = self.judging
+        if judging is None or (judging.trained_on and data not in judging.trained_on):
+            return replace(self, judging=None)
+        return replace(
+            self,
+            rows=(*self.rows, *judging.rows),
+            measures=(*judging.measures, *self.measures),
+            own_measures=self.own_measures and not judging.measures,
+        )
 
     def select(self, pattern: str | None) -> tuple[TableRow, ...]:
         """Return the rows that a shell pattern names, all of them for None.

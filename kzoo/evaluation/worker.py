@@ -30,6 +30,7 @@ def train_and_evaluate(task: dict[str, Any]) -> None:
     """Train or resume the run of `task` and evaluate its final weights on the recipe's test split."""
     from kzoo import registry
     from kzoo.evaluation.evaluate import evaluate_run
+    from kzoo.evaluation.judge import open_judge
     from kzoo.recipe import Recipe
     from kzoo.training.strategy import make_strategy
     from kzoo.training.tasks import find_task
@@ -47,7 +48,9 @@ def train_and_evaluate(task: dict[str, Any]) -> None:
         strategy=strategy,
         quiet=True,
     )
-    evaluate_run(train(training), source, recipe.data.test_split, "final")
+    run = train(training)
+    judge = open_judge(task["judge"], system, source) if task.get("judge") else None
+    evaluate_run(run, source, recipe.data.test_split, "final", judge=judge)
 
 
 def time_steps(task: dict[str, Any]) -> None:

@@ -6,14 +6,43 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from kzoo.errors import UsageError
 from kzoo.losses import Judgement, least_squares_fake, least_squares_real
 from kzoo.training.image_pool import ImagePool
 from kzoo.training.models import MultiWorkerModel
 
 GeneratorLosses = Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
 Judgements = Callable[[Any, Mapping[str, Any]], Sequence[Judgement]]
+
+
+class Averages:
+    """Moving averages of weights, which a model that holds them does not count as its own.
+
+    Args:
+        decay: of an average, a step.
+        weights: that are averaged; none for no averages.
+    """
+
+    def __init__(self, decay: float, weights: Sequence[keras.Variable]) -> None:
+        self.decay = decay
+        self.variables = [
+            keras.Variable(
+                keras.ops.convert_to_numpy(weight),
+                dtype=weight.dtype,
+                trainable=False,
+                aggregation="only_first_replica",
+                name=f"{weight.name}_average",
+            )
+            for weight in weights
+        ]
+
+    def update(self, weights: Sequence[keras.Variable]) -> None:
+        """Take in the weights of a step, the same ones in the same order."""
+        for average, weight in zip(self.variables, weights, strict=False):
+            average.assign(self.decay * average + (1 - self.decay) * weight)
 
 
 class AdversarialModel(keras.Model):
@@ -26,6 +55,9 @@ class AdversarialModel(keras.Model):
 
     Under tf.distribute losses are divided by the replicas, so that a step is that of one device with the
     whole batch.
+
+    With an `average_decay` d above 0 an average of the generators' weights goes with them: after each step it
+    is d times itself and 1 - d times the weights (Yazici et al. 2019). It is what is drawn and kept.
     """
 
     generator_losses: GeneratorLosses
@@ -33,13 +65,14 @@ class AdversarialModel(keras.Model):
     discriminators: tuple[str, ...]
     discriminator_optimizer: keras.optimizers.Optimizer
     pools: Mapping[tuple[str, int], ImagePool]
+    averages: Averages
     trackers: dict[str, keras.metrics.Mean]
 
     @property
     def further_state(self) -> list[Any]:
         """Variables besides those of the model and its `optimizer`, from which a run resumes."""
         pooled = [variable for pool in self.pools.values() for variable in pool.variables]
-        return [*self.discriminator_optimizer.variables, *pooled]
+        return [*self.discriminator_optimizer.variables, *pooled, *self.averages.variables]
 
     @property
     def discriminator_weights(self) -> list[Any]:
@@ -51,6 +84,11 @@ class AdversarialModel(keras.Model):
         """Weights that the generators train: all but the discriminators'."""
         theirs = {id(weight) for weight in self.discriminator_weights}
         return [weight for weight in self.trainable_variables if id(weight) not in theirs]
+
+    def kept_weights(self) -> list[np.ndarray]:
+        """Return all weights as `get_weights` does, averages in place of those that have one."""
+        averaged = dict(zip(map(id, self.generator_weights), self.averages.variables, strict=False))
+        return [keras.ops.convert_to_numpy(averaged.get(id(weight), weight)) for weight in self.weights]
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step of both players and return their losses, each by its name; `loss` is their sum."""
@@ -72,6 +110,7 @@ class AdversarialModel(keras.Model):
         del tape
         for (optimizer, weights), found in zip(players, gradients, strict=True):
             optimizer.apply_gradients(zip(found, weights, strict=True))
+        self.averages.update(self.generator_weights)
         named = {**terms[0], **terms[1]}
         for name, value in {"loss": sum(named.values()), **named}.items():
             self.trackers[name].update_state(value)
@@ -104,6 +143,7 @@ def with_players(
     optimizer: keras.optimizers.Optimizer,
     batch: Any,
     pool_size: int = 0,
+    average_decay: float = 0.0,
     seed: int = 0,
 ) -> AdversarialModel:
     """Return the layers of `model` as a compiled model of two players.
@@ -117,8 +157,14 @@ def with_players(
         optimizer: of the generators; the discriminators get one of the same settings.
         batch: specification of a batch, (inputs, targets), of static shape.
         pool_size: pictures that each pool of earlier fakes holds (Shrivastava et al. 2017); 0 for no pools.
+        average_decay: of the moving average of the generators' weights, a step; 0 for no average.
         seed: of the draws from the pools.
+
+    Raises:
+        UsageError: for a decay that is not in 0 to 1, 1 excluded.
     """
+    if not 0 <= average_decay < 1:
+        raise UsageError(f"loss_options.average_decay is from 0 to below 1; received {average_decay}")
     several_workers = isinstance(model, MultiWorkerModel)
     wrapped = (MultiWorkerAdversarialModel if several_workers else AdversarialModel)(
         model.input, model.output, name=model.name
@@ -135,11 +181,17 @@ def with_players(
         for number, (key, spec) in enumerate(fakes.items())
         if pool_size
     }
+    wrapped.averages = Averages(average_decay, wrapped.generator_weights if average_decay else ())
     wrapped.discriminator_optimizer = type(optimizer).from_config(optimizer.get_config())
     wrapped.compile(optimizer=optimizer, jit_compile=False)
     optimizer.build(wrapped.generator_weights)
     wrapped.discriminator_optimizer.build(wrapped.discriminator_weights)
     return wrapped
+
+
+def kept_weights(model: keras.Model) -> list[np.ndarray]:
+    """Return the weights that are drawn and kept: averages where a model of players has them."""
+    return model.kept_weights() if isinstance(model, AdversarialModel) else model.get_weights()
 
 
 def _asked_for(model: keras.Model, batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.files import write_atomic
+from kzoo.training.adversarial import kept_weights
 from kzoo.training.models import plain_copy
 
 GAP = 2
@@ -39,7 +40,7 @@ class SampleGrids(keras.callbacks.Callback):
         """Draw with a copy of the model that knows no strategy."""
         if self.drawn_by is None:
             self.drawn_by = plain_copy(self.model)
-        self.drawn_by.set_weights(self.model.get_weights())
+        self.drawn_by.set_weights(kept_weights(self.model))
         outputs = self.drawn_by.predict(self.inputs, batch_size=1, verbose=0)
         pictures = [value for value in outputs.values() if value.ndim == 4 and value.shape[-1] == 3]
         grid = picture_grid([*(self.inputs[name] for name in self.shown), *pictures])

@@ -17,6 +17,7 @@ from kzoo.files import sha256_of_file
 from kzoo.recipe import Recipe
 from kzoo.system import System
 from kzoo.training import models
+from kzoo.training.adversarial import kept_weights
 from kzoo.training.callbacks import (
     EpochTables,
     KeepBest,
@@ -332,7 +333,9 @@ def _finish(run: Run, model: keras.Model) -> None:
         kept = models.plain_copy(model)
         restore_variables(best, kept.weights)
         models.save_model(kept, run.folder / "best.keras")
-    models.save_model(model, run.folder / "final.keras")
+    final = models.plain_copy(model)
+    final.set_weights(kept_weights(model))
+    models.save_model(final, run.folder / "final.keras")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from kzoo import registry
 from kzoo.data.people import PersonArrays, PersonPairs
 from kzoo.data.people_parts import PARTS
 from kzoo.errors import UnknownNameError, UsageError
+from kzoo.losses.perceptual import perceptual_distance
 from kzoo.systems.swapgan.evaluate import evaluate
 from kzoo.systems.swapgan.network import build_mask_generator, build_picture_generator, paste_head
 from kzoo.systems.swapgan.task import judgements, losses
@@ -102,6 +103,21 @@ def test_losses_by_hand() -> None:
     assert found == pytest.approx({"adversarial_1": 0.125, "mask": 1.5})
     with pytest.raises(UnknownNameError, match="mask_weight"):
         losses(outputs, batch, {"mask_wieght": 2})
+
+
+def test_the_perceptual_loss_is_an_option() -> None:
+    x = inputs()
+    outputs: dict[str, Any] = {
+        "score_swapped": np.zeros(2),
+        "score_restored": np.zeros(2),
+        "swapped": x["reference_pose"],
+        "restored": x["reference"],
+    }
+    found = losses(outputs, x, {"perceptual_weight": 0.5})["perceptual"]
+    expected = perceptual_distance(x["reference_pose"], x["reference"])
+    expected += perceptual_distance(x["reference"], x["condition"])
+    assert float(found) == pytest.approx(0.5 * float(expected))
+    assert "perceptual" not in losses(outputs, x, {})
 
 
 def test_one_real_pair_is_judged_against_a_fake_of_each_generator() -> None:

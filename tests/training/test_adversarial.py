@@ -27,13 +27,19 @@ def batch_of(size: int = 24, count: int = 2, seed: int = 0) -> dict[str, np.ndar
     return {name: rng.uniform(-1, 1, (count, size, size, 3)).astype("float32") for name in ("a", "b")}
 
 
-def player_model(name: str, optimizer: keras.optimizers.Optimizer, **options: Any) -> AdversarialModel:
+def player_model(
+    name: str, optimizer: keras.optimizers.Optimizer, average_decay: float = 0.0, **options: Any
+) -> AdversarialModel:
     keras.utils.set_random_seed(1)
     system = registry.find(name)
     model = kzoo.create(name, **SMALL, **options)
-    recipe = system.recipe("house").override(["loss_options.pool_size=3"])
+    recipe = system.recipe("house").override(
+        ["loss_options.pool_size=3", f"loss_options.average_decay={average_decay}"]
+    )
     spec = {key: tf.TensorSpec((None, 24, 24, 3), tf.float32) for key in ("a", "b")}
-    return find_task("translation").compile(model, system, recipe, optimizer, (spec, {}))
+    fitted = find_task("translation").compile(model, system, recipe, optimizer, (spec, {}))
+    fitted.run_eagerly = True  # a few steps of tiny networks are over before a graph of them is made
+    return fitted
 
 
 def test_each_player_moves_its_own_weights_alone() -> None:
@@ -77,6 +83,33 @@ def test_losses_of_the_discriminators_are_those_of_equation_8_1() -> None:
         expected = np.mean((np.asarray(judge(real)) - 1) ** 2) + np.mean(np.asarray(judge(fake)) ** 2)
         assert logs[name] == pytest.approx(expected, rel=1e-5)
     assert logs["loss"] == pytest.approx(sum(logs[name] for name in logs if name != "loss"), rel=1e-5)
+
+
+def test_an_average_goes_with_the_generators_and_is_what_is_drawn(tmp_path: Path) -> None:
+    model = player_model("gan", keras.optimizers.SGD(0.1), average_decay=0.75)
+    expected = [weight.numpy() for weight in model.generator_weights]
+    for step in range(3):
+        model.train_on_batch(batch_of(seed=step), {})
+        now = (weight.numpy() for weight in model.generator_weights)
+        expected = [0.75 * old + 0.25 * new for old, new in zip(expected, now, strict=True)]
+    kept = dict(zip(map(id, model.weights), model.kept_weights(), strict=True))
+    for weight, average in zip(model.generator_weights, expected, strict=True):
+        assert np.any(weight.numpy() != average)
+        np.testing.assert_allclose(kept[id(weight)], average, rtol=1e-5, atol=1e-6)
+    for weight in model.discriminator_weights:
+        np.testing.assert_array_equal(kept[id(weight)], weight)
+
+    grids = SampleGrids(batch_of(), ("a", "b"), tmp_path, tmp_path)
+    grids.set_model(model)
+    grids.on_epoch_end(0)
+    for weight, average in zip(grids.drawn_by.get_weights(), model.kept_weights(), strict=True):
+        np.testing.assert_array_equal(weight, average)
+
+
+@pytest.mark.parametrize("decay", [1.0, -0.5])
+def test_a_decay_that_is_none(decay: float) -> None:
+    with pytest.raises(UsageError, match=f"from 0 to below 1; received {decay}"):
+        player_model("gan", keras.optimizers.SGD(0.1), average_decay=decay)
 
 
 def test_a_pool_fills_then_exchanges_half() -> None:

@@ -10,7 +10,7 @@ from keras import ops
 from kzoo.errors import UnknownNameError, UsageError
 from kzoo.losses import Judgement, least_squares_real
 
-OPTIONS = ("cycle_weight", "similarity_weight", "pool_size")
+OPTIONS = ("cycle_weight", "similarity_weight", "pool_size", "average_decay")
 
 
 def losses(
@@ -27,7 +27,8 @@ def losses(
     Args:
         outputs: of the network.
         batch: a and b, images (N, H, W, 3) in [-1, 1].
-        options: cycle_weight (10), similarity_weight (0), pool_size (of the discriminators, not used here).
+        options: cycle_weight (10), similarity_weight (0), pool_size and average_decay (of training,
+            not used here).
 
     Raises:
         UnknownNameError: for an unknown option.

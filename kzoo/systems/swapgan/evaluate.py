@@ -58,5 +58,26 @@ def evaluate(model: keras.Model, data: Any) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+def generated(model: keras.Model, data: Any) -> dict[str, np.ndarray]:
+    """Return what Generator I makes, with the reference's head, and Generator II, if it is there.
+
+    Args:
+        model: of this room.
+        data: `kzoo.data.people.PersonPairs`.
+
+    Returns:
+        "reference", in the reference's pose, and "condition", in the condition's: uint8 (N, H, W, 3).
+    """
+    names = [tensor.name for tensor in model.inputs]
+    found: dict[str, list[np.ndarray]] = {}
+    for batch in swap_examples(data, batch_size=BATCH_SIZE):
+        outputs = model.predict_on_batch({name: batch[name] for name in names})
+        swapped = paste_head(outputs["swapped"], batch["reference"], batch["reference_head"])
+        found.setdefault("reference", []).append(_pixels(swapped))
+        if "restored" in outputs:
+            found.setdefault("condition", []).append(_pixels(outputs["restored"]))
+    return {name: np.concatenate(pictures) for name, pictures in found.items()}
+
+
 def _pixels(pictures: Any) -> np.ndarray:
     return np.clip(np.rint((np.asarray(pictures, np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)

@@ -9,8 +9,10 @@ from keras import ops
 
 from kzoo.errors import UnknownNameError
 from kzoo.losses import Judgement, least_squares_real
+from kzoo.losses.perceptual import perceptual_distance
 
-OPTIONS = ("mask_weight", "pool_size")
+OPTIONS = ("mask_weight", "perceptual_weight", "perceptual_network", "pool_size", "average_decay")
+TRUE_PICTURES = {"swapped": "reference", "restored": "condition"}
 TRUE_MASKS = {"mask_swapped": "reference_mask", "mask_restored": "condition_mask"}
 
 
@@ -22,14 +24,18 @@ def losses(
     - `adversarial_1`, `adversarial_2`: mean of (D - 1)^2 over the pairs of Generators I and II
       (eq. 8.14, 8.16).
     - `mask`: weighted sum of the mean absolute differences of the found masks from the true ones (eq. 8.17).
+    - `perceptual`: weighted sum of the perceptual distances of what Generators I and II make from the true
+      pictures, where perceptual_weight is above 0 (section 8.2.6). Both show one person in the same clothes.
 
     Args:
         outputs: of the network.
         batch: reference_mask and condition_mask, float32 (N, H, W, 1), 0 or 1.
-        options: mask_weight (5), pool_size (of the discriminator, not used here).
+        options: mask_weight (5), perceptual_weight (0), perceptual_network ("hed", whose weights come with a
+            package, "imagenet" or a file), pool_size and average_decay (of training, not used here).
 
     Raises:
         UnknownNameError: for an unknown option.
+        DataError: if the weights of the perceptual network are not there.
     """
     for name in options:
         if name not in OPTIONS:
@@ -42,6 +48,14 @@ def losses(
     found = [_distance(batch[true], outputs[mask]) for mask, true in TRUE_MASKS.items() if mask in outputs]
     if found:
         terms["mask"] = float(options.get("mask_weight", 5.0)) * sum(found)
+    weight = float(options.get("perceptual_weight", 0.0))
+    if weight:
+        network = str(options.get("perceptual_network", "hed"))
+        terms["perceptual"] = weight * sum(
+            perceptual_distance(outputs[made], ops.cast(batch[true], outputs[made].dtype), network)
+            for made, true in TRUE_PICTURES.items()
+            if made in outputs
+        )
     return terms
 
 

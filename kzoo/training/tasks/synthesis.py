@@ -46,5 +46,6 @@ class Synthesis(Task):
             optimizer=optimizer,
             batch=batch,
             pool_size=int(recipe.loss_options.get("pool_size", 0)),
+            average_decay=float(recipe.loss_options.get("average_decay", 0.0)),
             seed=recipe.seed,
         )
