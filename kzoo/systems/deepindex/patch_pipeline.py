@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apache_beam
 import numpy as np
@@ -27,7 +27,7 @@ _PATCHES_AT_ONCE = 14
 _CHUNKS_A_READER = 32
 
 
-class SavedModelHandler(ModelHandler):
+class SavedModelHandler(ModelHandler[PatchBatch, PredictionResult, Any]):
     """Loads a SavedModel once a process, and asks its `embed` for the features of patches.
 
     Beam's own handler of TensorFlow loads by Keras 2 and TensorFlow Hub; neither reads a SavedModel here.
@@ -93,8 +93,9 @@ class WriteChunks(apache_beam.DoFn):
 
     def process(self, result: PredictionResult) -> Iterator[str]:
         """Write one chunk and give the name of its file."""
-        write_chunk(self._folder, result.example, result.inference)
-        yield result.example.chunk.file
+        batch, features = cast("tuple[PatchBatch, dict[str, Any]]", result[:2])
+        write_chunk(self._folder, batch, features)
+        yield batch.chunk.file
 
 
 def encode_patches(encoding: PatchEncoding, beam_args: Sequence[str] = (), *, quiet: bool = False) -> int:
