@@ -23,7 +23,7 @@ BATCH = 32
 class RetrievalIndex(Artifact):
     """A folder that `kzoo.retrieval.Index.save` wrote, of vectors of version `ANY_VERSION` of its model."""
 
-    TYPE_NAME = "RetrievalIndex"
+    TYPE_NAME = "kzoo.RetrievalIndex"  # Kubeflow takes names of types of ours only as NAMESPACE.TITLE
 
 
 @component
