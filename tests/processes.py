@@ -134,6 +134,7 @@ def _run(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     os.dup2(output.fileno(), 1)
     output.close()
     file = os.open(errors, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
