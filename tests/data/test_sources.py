@@ -21,6 +21,7 @@ def test_names() -> None:
     assert NAMED_SOURCES == (
         "house/emoji",
         "house/emoji:subcategories",
+        "house/skin_tones",
         "cifar10",
         "cifar100",
         "imagenet2012",

@@ -18,7 +18,7 @@ def test_it_is_the_squared_difference_of_the_third_blocks_features() -> None:
     trunk = pretrained()
     features = [trunk((picture + 1) * 127.5)["block3"].numpy() / 255 for picture in (one, other)]
     expected = np.mean((features[0] - features[1]) ** 2)
-    assert expected > 0.01
+    assert expected > 1e-4  # of noise beside noise it is 1e-3
     assert float(perceptual_distance(one, other)) == pytest.approx(expected, rel=1e-4)
     assert float(perceptual_distance(one, one)) == 0
 
