@@ -20,9 +20,9 @@ from kzoo.data.edge_examples import (
     joined,
     picture_of_segments,
 )
-from kzoo.data.layers import EMOJI_LAYERS, open_layers
+from kzoo.data.layers import EMOJI_LAYERS, LayerSource, open_layers
 from kzoo.data.packages import require_packages
-from kzoo.data.voc import VOC, open_voc
+from kzoo.data.voc import VOC, SegmentSource, open_voc
 from kzoo.errors import DataError, UnknownNameError
 from kzoo.files import cache_folder
 
@@ -149,15 +149,7 @@ def _segments_of_voc(name: str, build: bool) -> EdgeSource:
 
         return ReadPictures(len(records), read)
 
-    counts = {split: found.examples for split, found in voc.splits.items()}
-    return _source(
-        name,
-        counts,
-        pictures_of,
-        fingerprint=voc.fingerprint,
-        licence=voc.licence,
-        source=voc.source,
-    )
+    return _source_over(name, voc, pictures_of)
 
 
 def _segments_of_layers(name: str, build: bool) -> EdgeSource:
@@ -172,15 +164,7 @@ def _segments_of_layers(name: str, build: bool) -> EdgeSource:
 
         return ReadPictures(len(arrays), read)
 
-    counts = {split: found.examples for split, found in layers.splits.items()}
-    return _source(
-        name,
-        counts,
-        pictures_of,
-        fingerprint=layers.fingerprint,
-        licence=layers.licence,
-        source=layers.source,
-    )
+    return _source_over(name, layers, pictures_of)
 
 
 def _segments_of_folder(name: str, folder: Path) -> EdgeSource:
@@ -241,6 +225,20 @@ def _pairs(folder: Path, expected: str) -> list[tuple[Path, Path]]:
             raise DataError(f"{image} has no label map {labels[0]}; {expected}")
         pairs.append((image, there))
     return pairs
+
+
+def _source_over(
+    name: str, opened: SegmentSource | LayerSource, pictures_of: Callable[[str], Pictures]
+) -> EdgeSource:
+    """Return a source over the examples of another, with that one's counts, licence and fingerprint."""
+    return _source(
+        name,
+        {split: found.examples for split, found in opened.splits.items()},
+        pictures_of,
+        fingerprint=opened.fingerprint,
+        licence=opened.licence,
+        source=opened.source,
+    )
 
 
 def _source(

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from kzoo.data.builders.drawn import DrawnAtSizes, size_configs
 from kzoo.data.builders.emoji_manifest import (
     SPLITS,
     Emoji,
@@ -39,20 +40,12 @@ def rendered(emoji: list[Emoji], folder: Path, size: int) -> Iterator[tuple[Emoj
         yield one, render_drawing(read_drawing(folder, one), size)
 
 
-class HouseEmoji(tfds.core.GeneratorBasedBuilder):
+class HouseEmoji(DrawnAtSizes):
     """1,629 emoji on white: 1,029 to train, 200 to validate, 400 to test; one configuration an image size."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "OpenMoji 17.0.0, default skin tone."}
-    BUILDER_CONFIGS: ClassVar = [
-        tfds.core.BuilderConfig(name=f"{size}px", description=f"{size} by {size} pixels")
-        for size in IMAGE_SIZES
-    ]
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square drawings, in pixels, from the configuration's name."""
-        return int(self.builder_config.name.removesuffix("px"))
+    BUILDER_CONFIGS: ClassVar = size_configs(IMAGE_SIZES)
 
     def _info(self) -> tfds.core.DatasetInfo:
         manifest = load_manifest()

