@@ -66,9 +66,7 @@ class Searcher:
         candidates = max(reorder or plan.reorder or 0, k) if plan.block else -1
         if len(queries) == 1:
             found, near = self._scann.search(queries[0], k, candidates, leaves)
-            if (
-                len(found) == k
-            ):  # nothing to widen; arithmetic on so few numbers would cost as much as the search
+            if len(found) == k:  # nothing to widen, and that arithmetic would cost as much as the search
                 rows, scores = found.astype(np.int64)[None], near[None]
                 return rows, np.maximum(scores, 0) if self._metric == "l2" else scores
         rows, scores = self._ask(queries, k, candidates, leaves)
