@@ -20,6 +20,8 @@ from tensorflow_serving.apis import predict_pb2
 from kzoo.serving import Client
 from kzoo.serving.tensors import to_proto
 
+PAUSE_SECONDS = 0.002  # about what a served call takes beside the model, to and fro
+
 LOAD_IN_PROCESS = """
 import sys, time
 import numpy as np
@@ -45,15 +47,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Overhead:
-    """Milliseconds of a call, medians over rounds in which all three were run in turn.
+    """Milliseconds of a call, medians over rounds in which all four were run in turn.
 
     Attributes:
-        in_process: of the function of the loaded SavedModel.
+        in_process: of the function of the loaded SavedModel, called again at once.
+        paced: of the same function, called after a pause of `PAUSE_SECONDS`: a served model rests between two
+            calls of one client, and what other programs have meanwhile put into the caches must be fetched.
         grpc: of a call that carries as many bytes to and from a server that does nothing.
         server: of a call of the client, NumPy in and NumPy out.
     """
 
     in_process: float
+    paced: float
     grpc: float
     server: float
 
@@ -72,8 +77,13 @@ def overhead(server: Server, base: Path, model: str, *, rounds: int, calls: int,
         def ask() -> None:
             client.predict(model, {"image": pixels}, signature=TENSOR_SIGNATURE, version=1, outputs=[OUTPUT])
 
-        measured = (lambda: answer(pixels), lambda: carry(request), ask)
-        times = np.array([[_mean_ms(call, calls) for call in measured] for _ in range(rounds + 1)])
+        measured = (
+            lambda: _mean_ms(lambda: answer(pixels), calls),
+            lambda: _mean_ms(lambda: answer(pixels), calls, pause_seconds=PAUSE_SECONDS),
+            lambda: _mean_ms(lambda: carry(request), calls),
+            lambda: _mean_ms(ask, calls),
+        )
+        times = np.array([[measure() for measure in measured] for _ in range(rounds + 1)])
     return Overhead(*(float(value) for value in np.median(times[1:], axis=0)))
 
 
@@ -90,11 +100,16 @@ def _messages(server: Server, model: str, pixels: np.ndarray) -> tuple[bytes, by
     return message, response
 
 
-def _mean_ms(call: Callable[[], object], calls: int) -> float:
-    begin = time.perf_counter()
+def _mean_ms(call: Callable[[], object], calls: int, pause_seconds: float = 0.0) -> float:
+    """Return the mean time of a call, the pause before each not counted."""
+    seconds = 0.0
     for _ in range(calls):
+        if pause_seconds:
+            time.sleep(pause_seconds)
+        begin = time.perf_counter()
         call()
-    return (time.perf_counter() - begin) / calls * 1e3
+        seconds += time.perf_counter() - begin
+    return seconds / calls * 1e3
 
 
 def throughput(
