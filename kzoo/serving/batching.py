@@ -75,15 +75,15 @@ class BatchedRunner:
             ResourceExhaustedError: if the queue is full.
             CallError: as `alone`.
         """
-        worthwhile = self._gain.begin()
+        turn = self._gain.begin()
         inputs = [arrays[name] for name in sorted(arrays)]
         try:
-            queue = self._queue(inputs) if worthwhile or self._waits else None
+            queue = self._queue(inputs) if turn.batched or self._waits else None
             if queue is None:
                 return self._alone(arrays, progress)
             return self._run_in(queue, inputs, arrays, progress)
         finally:
-            self._gain.end(len(inputs[0]))
+            self._gain.end(turn, len(inputs[0]))
 
     def _run_in(self, queue: Queue, inputs: list[np.ndarray], arrays: Arrays, progress: Progress) -> Arrays:
         submitted = time.time()

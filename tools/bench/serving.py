@@ -6,7 +6,7 @@
 
 Each prints a table and writes it to results/ as serving-NAME.csv, with machine, versions and commit; some
 draw a picture beside it. The models are CFN-A, small and as in the thesis, with random weights, in two
-versions each.
+versions each; `batching` also asks a model of wide dense layers, which gains by it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from _common import RESULTS, progress, write_results
 from serving_evidence import Load, Soak, abuse, overload, ready, soak, swap_under_load
 from serving_load import Outcome, closed_loop, questions
-from serving_server import FULL, SMALL, export_models, started
+from serving_server import FULL, SMALL, WIDE, export_models, export_wide, started
 from serving_speed import batching_gain, cold_start, overhead, throughput
 
 BOTH_VERSIONS = ("--latest-versions", "2")
@@ -224,13 +224,14 @@ def bench_throughput(bench: Bench) -> None:
 
 def bench_batching(bench: Bench) -> None:
     """Calls a second with `--batching` beside those without, for one client and for many."""
+    export_wide(bench.models)
     rows = []
     plain_log, batching_log = bench.scratch / "plain.log", bench.log
     with (
         started(bench.models, plain_log, *BOTH_VERSIONS) as plain,
         started(bench.models, batching_log, *BOTH_VERSIONS, "--batching") as batching,
     ):
-        for model in (SMALL, FULL):
+        for model in (SMALL, FULL, WIDE):
             asked = questions(bench.models, (model,), (1,), 8)
             for server in (plain, batching):
                 ready(server, asked)
