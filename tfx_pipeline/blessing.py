@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kzoo.errors import UnknownNameError, UsageError
-from kzoo.recipe import Blessing
+from kzoo.recipe import Blessing, Recipe
+from kzoo.system import System
 
 DECIDING_METRIC = {
     "classification": "accuracy",
@@ -17,8 +18,13 @@ DECIDING_METRIC = {
     "swap": "ssim",
     "translation": "ssim_b",
 }
-_BEST = {"r_sum": 600.0}
+MEAN_AVERAGE_PRECISION, N_S = "mean_average_precision", "n_s"
+RETRIEVAL = (MEAN_AVERAGE_PRECISION, N_S)
+"""Of a classifier's vectors, by which its images are found."""
+_ACCURACY = "accuracy"
+_BEST = {"r_sum": 600.0, MEAN_AVERAGE_PRECISION: 100.0, N_S: 4.0}
 _PERCENT = ("_percent", "_r@1", "_r@5", "_r@10")
+_PERCENT_OF_TASK = {"matching": (_ACCURACY, "average_precision")}
 
 
 @dataclass(frozen=True)
@@ -42,21 +48,30 @@ class Verdict:
         return not self.reasons
 
 
-def deciding_metric(task: str, bounds: Blessing) -> str:
-    """Return the name of the metric that decides: the recipe's, or else that of the task.
+def deciding_metric(system: System, bounds: Blessing) -> str:
+    """Return the name of the metric that decides: the recipe's, or else the system's or its task's.
 
     Raises:
-        UsageError: if there is neither.
+        UsageError: if there is none.
     """
-    if bounds.metric is None and task not in DECIDING_METRIC:
+    if bounds.metric is not None:
+        return bounds.metric
+    if system.validation_metric is not None:
+        return system.validation_metric.removeprefix("val_")
+    if system.task not in DECIDING_METRIC:
         raise UsageError(
-            f"the recipe names no metric by which a system for {task} is blessed: set blessing.metric"
+            f"the recipe names no metric by which a system for {system.task} is blessed: set blessing.metric"
         )
-    return bounds.metric or DECIDING_METRIC[task]
+    return DECIDING_METRIC[system.task]
+
+
+def decided_by_tfma(system: System, recipe: Recipe) -> bool:
+    """Whether TensorFlow Model Analysis has the metric that decides: the accuracy of a classifier."""
+    return system.task == "classification" and deciding_metric(system, recipe.blessing) == _ACCURACY
 
 
 def decide(
-    metrics: Mapping[str, float], baseline: Mapping[str, float] | None, bounds: Blessing, metric: str
+    metrics: Mapping[str, float], baseline: Mapping[str, float] | None, bounds: Blessing, system: System
 ) -> Verdict:
     """Hold a model's metrics against bounds, and against those of the model that is pushed.
 
@@ -64,14 +79,15 @@ def decide(
         metrics, baseline: by name, as the system's `evaluate` returns them; `baseline` is None where no model
             is pushed yet.
         bounds: of the recipe.
-        metric: that decides.
+        system: that was trained.
 
     Raises:
         UnknownNameError: if the system has no such metric.
         UsageError: if the metric is not one of which more is better and whose best value is known.
     """
-    value = share(metrics, metric)
-    before = None if baseline is None else share(baseline, metric)
+    metric = deciding_metric(system, bounds)
+    value = share(metrics, metric, system.task)
+    before = None if baseline is None else share(baseline, metric, system.task)
     reasons = []
     if not value >= bounds.at_least:
         reasons.append(f"{metric} is {value:.4f} of its best, below blessing.at_least {bounds.at_least}")
@@ -83,7 +99,7 @@ def decide(
     return Verdict(metric, value, before, tuple(reasons))
 
 
-def share(metrics: Mapping[str, float], metric: str) -> float:
+def share(metrics: Mapping[str, float], metric: str, task: str) -> float:
     """Return a metric as a share of the best that it can be, 0 to 1; NaN if it is.
 
     Percentages of errors count as what is right; a structural similarity below 0 counts as 0. Other metrics
@@ -94,7 +110,8 @@ def share(metrics: Mapping[str, float], metric: str) -> float:
     """
     if metric not in metrics:
         raise UnknownNameError("metric (blessing.metric)", metric, metrics)
-    value = metrics[metric] / _BEST.get(metric, 100.0 if metric.endswith(_PERCENT) else 1.0)
+    percent = metric.endswith(_PERCENT) or metric in _PERCENT_OF_TASK.get(task, ())
+    value = metrics[metric] / _BEST.get(metric, 100.0 if percent else 1.0)
     if metric.endswith("error_percent"):
         value = 1 - value
     if metric.startswith("ssim") and value < 0:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 ID, IMAGE, CLASS, LABEL = "id", "image_bytes", "class", "label"
-SPLITS = {"train": "train", "validation": "validation", "eval": "test"}
-"""The splits of a span, and those of a source that they hold."""
+SPLITS = ("train", "validation", "eval")
+"""The splits of a span: to train on, to keep the best epoch by, and to decide on blessing."""
 
 Value = Sequence[bytes] | Sequence[str] | Sequence[int] | Sequence[float]
 

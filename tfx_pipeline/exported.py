@@ -7,10 +7,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from kzoo.errors import ExportError
 from kzoo.export.card import KERAS_FILE, Card, read_card
 from kzoo.training.run_folder import Origin, Run, RunDescription
+
+if TYPE_CHECKING:
+    import keras
+
+
+class _LoadedOnce(Run):
+    """A run that is measured several times, and whose model is loaded the first time."""
+
+    def __init__(self, folder: Path, description: RunDescription) -> None:
+        super().__init__(folder, description)
+        self._models: dict[str, keras.Model] = {}
+
+    def model(self, which: str = "best") -> keras.Model:
+        """Return the trained model, always the same one."""
+        if which not in self._models:
+            self._models[which] = super().model(which)
+        return self._models[which]
 
 
 @contextmanager
@@ -23,7 +41,7 @@ def run_of_export(version: Path) -> Iterator[Run]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "final.keras").symlink_to((version / KERAS_FILE).resolve())
-        run = Run(folder, _description(read_card(version)))
+        run = _LoadedOnce(folder, _description(read_card(version)))
         (folder / "run.json").write_text(json.dumps(run.description.to_json()), encoding="utf-8")
         yield run
 

@@ -22,6 +22,7 @@ from tfx import v1 as tfx
 from kzoo import registry
 from kzoo.errors import UsageError
 from kzoo.recipe import Blessing, Recipe
+from tfx_pipeline.blessing import decided_by_tfma
 from tfx_pipeline.components.evaluator import KzooEvaluator
 from tfx_pipeline.components.gate import AnomalyGate
 from tfx_pipeline.components.index import IndexBuilder
@@ -95,7 +96,7 @@ def make_pipeline(
     }
     evaluator = (
         tfx.components.Evaluator(**compared, eval_config=evaluation(settings.recipe), example_splits=["eval"])
-        if system.task == "classification"
+        if decided_by_tfma(system, settings.recipe)
         else KzooEvaluator(
             **compared,
             system=settings.system,
@@ -121,6 +122,7 @@ def make_pipeline(
         examples=examples.outputs["examples"],
         name=settings.system,
         data=json.dumps(config.data),
+        container=settings.container,
         **beside,
     )
     pusher = VersionPusher(

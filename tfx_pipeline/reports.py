@@ -63,7 +63,7 @@ class PipelineReport:
         before = self.baseline or {}
         rows = [[name, _text(value), _text(before.get(name))] for name, value in self.metrics.items()]
         chosen = self.verdict.metric
-        parts = [[name, _text(found[chosen])] for name, found in self.slices.items()]
+        parts = [[name, _text(found.get(chosen))] for name, found in self.slices.items()]
         tables = _table(["metric", "this model", "the model before"], rows)
         if parts:
             tables += f"<h2>By category</h2>{_table(['category', chosen], parts)}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kzoo.errors import KzooError, UsageError
 from kzoo.export.export import versions
+from tfx_pipeline.containers import require_docker
 from tfx_pipeline.history import PipelineRun, check_store, list_runs
 from tfx_pipeline.log import logged
 from tfx_pipeline.retention import prune
@@ -48,13 +49,15 @@ def run_local(settings: Settings, say: Callable[[str], None] = lambda text: None
         say: called with the name of the log, then of each component as it begins; see `tfx_pipeline.log`.
 
     Raises:
-        UsageError: if another run has not ended.
+        UsageError: if another run has not ended, or Docker is needed and does not answer.
         DataError: if there is no span or one is broken, or the metadata store is.
         KzooError: if a component fails; the message names it and the log. A later run begins there.
     """
     with locked(settings.root):
         check_store(settings.metadata, settings.artifacts)
         window(settings.spans, last=settings.last)
+        if settings.container:
+            require_docker(settings.container)
         log = settings.root / LOGS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
         say(f"log: {log}")
         with logged(log, say):

@@ -33,6 +33,7 @@ class Settings:
         keep: newest versions that are kept there; 0 keeps all.
         index: push an index of the spans' images with the model, which servers search.
         strategy: a name of `kzoo.training.strategy`.
+        container: image of TensorFlow Serving that must answer with a model too, run by Docker; none if "".
         beam_arguments: passed through to Beam.
     """
 
@@ -46,6 +47,7 @@ class Settings:
     keep: int = 5
     index: bool = False
     strategy: str = "mirrored"
+    container: str = ""
     beam_arguments: Sequence[str] = BEAM_ARGUMENTS
 
     @property

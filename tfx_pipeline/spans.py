@@ -15,7 +15,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +86,7 @@ def deliver(source: Any, spans: Path, *, number: int | None = None, part: tuple[
     spans.mkdir(parents=True, exist_ok=True)
     with folder_written_aside(folder) as aside:
         examples = {
-            split: _write(
-                aside / f"{split}.tfrecord.gz",
-                islice(kind.delivered(source, split), first, None, step),
-            )
+            split: _write(aside / f"{split}.tfrecord.gz", kind.delivered(source, split, part))
             for split in SPLITS
         }
         for split, count in examples.items():

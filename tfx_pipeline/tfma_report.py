@@ -6,22 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from kzoo import registry
-from tfx_pipeline.blessing import decide
+from tfx_pipeline.blessing import decide, decided_by_tfma
 from tfx_pipeline.history import evaluation_of_newest
 from tfx_pipeline.reports import REPORT_FILE, PipelineReport
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, window
 
-ACCURACY = "accuracy"
-_NAMES = {"sparse_categorical_accuracy": ACCURACY, "example_count": "examples"}
+_NAMES = {"sparse_categorical_accuracy": "accuracy", "example_count": "examples"}
 
 
 def write_report(settings: Settings) -> None:
     """Write report.json and report.html beside what TFMA wrote in the newest run, where they are not yet."""
-    folder = evaluation_of_newest(settings.metadata)
-    if registry.find(settings.system).task != "classification" or folder is None:
-        return
-    if (folder / REPORT_FILE).is_file():
+    system, folder = registry.find(settings.system), evaluation_of_newest(settings.metadata)
+    if folder is None or (folder / REPORT_FILE).is_file() or not decided_by_tfma(system, settings.recipe):
         return
     models = read_metrics(folder)
     baseline = models.get("baseline")
@@ -30,7 +27,7 @@ def write_report(settings: Settings) -> None:
     PipelineReport(
         system=settings.system,
         data=describe(window(settings.spans, last=settings.last)).name,
-        verdict=decide(overall, before, settings.recipe.blessing, ACCURACY),
+        verdict=decide(overall, before, settings.recipe.blessing, system),
         metrics=overall,
         baseline=before,
         slices={name: found for name, found in metrics.items() if name},

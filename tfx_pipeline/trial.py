@@ -21,23 +21,21 @@ from tfx_pipeline.versions import ANY_VERSION
 START_SECONDS = 120
 
 
-def check(
-    version: Path, name: str, asked: Sequence[Request], searched: tuple[Path, bytes] | None = None
-) -> None:
-    """Serve a model's folder from a process of its own and ask it.
+def ask(address: str, name: str, asked: Sequence[Request], searched: bytes | None = None) -> None:
+    """Ask a server until the model is ready, and then one request after another.
 
     Args:
-        version: folder of an export.
+        address: of the server.
         name: of the model.
-        asked: requests that it is asked, one after another.
-        searched: an index that is served with it, and an encoded image that `search` is asked with.
+        asked: requests.
+        searched: an encoded image that `search` is asked with, where an index is served with the model.
 
     Raises:
-        ServingError: if the server does not start, or an answer is an error or not a number.
+        ServingError: if the model is not ready in time, or an answer is an error or not a number.
     """
     from kzoo.serving.client import Client
 
-    with served(version, name, searched[0] if searched else None) as address, Client(address) as client:
+    with Client(address) as client:
         client.wait_until_ready(name, timeout_seconds=START_SECONDS)
         for one in asked:
             answers = client.predict(
@@ -46,8 +44,8 @@ def check(
             for output, values in answers.items():
                 if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
                     raise ServingError(f"{name}: {output!r} of {one.signature!r} is not finite")
-        if searched:
-            client.search(name, searched[1], k=1)
+        if searched is not None:
+            client.search(name, searched, k=1)
 
 
 def requests(version: Path, inputs: Mapping[str, Sequence[bytes]]) -> list[Request]:

@@ -38,6 +38,10 @@ IndexOption = Annotated[
     bool,
     typer.Option("--index", help="Push an index of the images too, which `search` of servers answers from."),
 ]
+ContainerOption = Annotated[
+    str,
+    typer.Option(metavar="IMAGE", help="TensorFlow Serving's image, which Docker runs: it must answer too."),
+]
 SAVED_MODELS = Path("savedmodels")
 
 
@@ -89,6 +93,7 @@ def run(
     keep: KeepOption = 5,
     index: IndexOption = False,
     strategy: options.StrategyOption = options.Strategy.mirrored,
+    container: ContainerOption = "",
     beam: BeamOption = None,
 ) -> None:
     """Retrain on the newest spans, evaluate, and push the model if it is blessed.
@@ -98,7 +103,19 @@ def run(
 
     Example: kzoo pipeline run cfn_a --data house/emoji
     """
-    settings = _settings(name, root, out, recipe, set_, last, keep, index, strategy, beam)
+    settings = _settings(
+        name,
+        root,
+        recipe,
+        set_,
+        destination=out,
+        last=last,
+        keep=keep,
+        index=index,
+        strategy=strategy.value,
+        container=container,
+        **({"beam_arguments": tuple(beam)} if beam else {}),
+    )
     if data is not None:
         from tfx_pipeline.spans import list_spans
 
@@ -176,16 +193,21 @@ def schedule(
     out: DestinationOption = SAVED_MODELS,
     index: IndexOption = False,
     image: Annotated[str, typer.Option(help="Container image for Kubernetes.")] = "kzoo:latest",
+    others: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTION...]", help="Further options of `run`.")
+    ] = None,
 ) -> None:
     """Write what runs the pipeline at set times: systemd units, a cron line, a CronJob, an Airflow DAG.
 
-    Example: kzoo pipeline schedule cfn_a schedules --cron "0 3 * * *"
+    Example: kzoo pipeline schedule cfn_a schedules --cron "0 3 * * *" -- --window 5 --keep 3
     """
     from tfx_pipeline.schedule import Schedule, write_schedule
 
     program = shutil.which("kzoo") or f"{Path(sys.executable).with_name('kzoo')}"
-    command = [program, "pipeline", "run", name, "--root", str(_root(root, name)), "--out", str(out)]
-    command += ["--index"] if index else []
+    arguments = [name, "--root", str(_root(root, name)), "--out", str(out), *(others or [])]
+    arguments += ["--index"] if index else []
+    _require_options_of_run(arguments)
+    command = [program, "pipeline", "run", *arguments]
     for path in write_schedule(Schedule(name, cron, command, Path.cwd(), image), folder):
         typer.echo(f"wrote {path}")
 
@@ -203,7 +225,7 @@ def compile_(
     image: Annotated[str, typer.Option(help="Container image with kzoo in it.")] = "kzoo:latest",
 ) -> None:
     """Write the pipeline for Kubeflow Pipelines v2 or Vertex AI."""
-    settings = _settings(name, root, out, recipe, set_, last, 5, index, options.Strategy.mirrored, None)
+    settings = _settings(name, root, recipe, set_, destination=out, last=last, index=index)
     import_tensorflow()
     from tfx_pipeline.kubeflow import write_specification
 
@@ -215,37 +237,24 @@ NOT_BLESSED = 9
 
 
 def _settings(
-    name: str,
-    root: Path | None,
-    out: Path,
-    recipe: str | None,
-    set_: list[str] | None,
-    last: int,
-    keep: int,
-    index: bool,
-    strategy: options.Strategy,
-    beam: list[str] | None,
+    name: str, root: Path | None, recipe: str | None, set_: list[str] | None, **others: Any
 ) -> Settings:
     from kzoo import registry
-    from tfx_pipeline.settings import BEAM_ARGUMENTS, Settings
+    from tfx_pipeline.settings import Settings
 
     system = registry.find(name)
     folder = _root(root, name)
     wanted = recipe or list(system.recipes)[-1]
     recipe_name, chosen = options.recipe_of(system, None, wanted, options.assignments(set_, None))
     return Settings(
-        system=name,
-        recipe_name=recipe_name,
-        recipe=chosen,
-        spans=folder / "spans",
-        last=last,
-        root=folder,
-        destination=out,
-        keep=keep,
-        index=index,
-        strategy=strategy.value,
-        beam_arguments=tuple(beam) if beam else BEAM_ARGUMENTS,
+        system=name, recipe_name=recipe_name, recipe=chosen, spans=folder / "spans", root=folder, **others
     )
+
+
+def _require_options_of_run(arguments: list[str]) -> None:
+    """Let `run` read arguments without running, so that a wrong one is told now and not when it is time."""
+    commands: Any = typer.main.get_command(group)
+    commands.commands["run"].make_context("run", list(arguments))
 
 
 def _root(root: Path | None, name: str) -> Path:

@@ -62,8 +62,8 @@ class LabelSource:
         splits: name to split.
         fingerprint: SHA-256 that changes whenever the examples do.
         licence, source: one line each, for cards.
+        read: gives the photographs and label maps of a split.
         colors: class to the colour that it is drawn in.
-        builder: prepared.
     """
 
     name: str
@@ -72,36 +72,19 @@ class LabelSource:
     fingerprint: str
     licence: str
     source: str
-    colors: Mapping[str, Color] = field(repr=False)
-    builder: tfds.core.DatasetBuilder = field(repr=False)
+    read: Callable[[str], SegmentExamples] = field(repr=False)
+    colors: Mapping[str, Color] = field(default_factory=dict, repr=False)
 
     def examples(self, split: str) -> SegmentExamples:
-        """Read a split; photographs are scaled antialiased, label maps by the nearest.
+        """Read a split.
 
         Raises:
             UnknownNameError: if the source has no such split.
             DataError: if the records are broken or not as many as they should be.
         """
-        import tensorflow as tf
-
-        from kzoo.data.images import resize_image
-        from kzoo.data.segment_batches import SegmentExamples
-        from kzoo.data.tfds_source import read_whole
-
-        definition = LABEL_SETS[self.name]
-        table = None if definition.class_of is None else tf.constant(definition.class_of())
-
-        def example(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            labels = tf.image.resize(features[definition.labels], (SIDE, SIDE), method="nearest")[..., 0]
-            return {
-                "images": resize_image(features[definition.image], (SIDE, SIDE)),
-                "labels": labels if table is None else tf.gather(table, tf.cast(labels, tf.int32)),
-                "ids": features[definition.name],
-            }
-
-        found = read_whole(self.builder, self.name, self.splits, split, example)
-        ids = found["ids"].astype(str)
-        return SegmentExamples(found["images"], found["labels"], self.classes, ids)
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+        return self.read(split)
 
 
 def open_label_set(name: str, *, build: bool = True) -> LabelSource:
@@ -125,16 +108,46 @@ def open_label_set(name: str, *, build: bool = True) -> LabelSource:
 
     definition = LABEL_SETS[name]
     builder = definition.open_builder(build)
+    splits = {split: Split(split, builder.info.splits[split].num_examples) for split in definition.splits}
     return LabelSource(
         name=name,
         classes=tuple(definition.colors),
-        splits={split: Split(split, builder.info.splits[split].num_examples) for split in definition.splits},
+        splits=splits,
         fingerprint=fingerprint_of_files(builder),
         licence=definition.licence,
         source=f"{name}, {builder.info.homepage}",
+        read=lambda split: _read(definition, builder, name, splits, split),
         colors=definition.colors,
-        builder=builder,
     )
+
+
+def _read(
+    definition: LabelSet,
+    builder: tfds.core.DatasetBuilder,
+    name: str,
+    splits: Mapping[str, Split],
+    split: str,
+) -> SegmentExamples:
+    """Read a split at 256x256; photographs are scaled antialiased, label maps by the nearest."""
+    import tensorflow as tf
+
+    from kzoo.data.images import resize_image
+    from kzoo.data.segment_batches import SegmentExamples
+    from kzoo.data.tfds_source import read_whole
+
+    table = None if definition.class_of is None else tf.constant(definition.class_of())
+
+    def example(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        labels = tf.image.resize(features[definition.labels], (SIDE, SIDE), method="nearest")[..., 0]
+        return {
+            "images": resize_image(features[definition.image], (SIDE, SIDE)),
+            "labels": labels if table is None else tf.gather(table, tf.cast(labels, tf.int32)),
+            "ids": features[definition.name],
+        }
+
+    found = read_whole(builder, name, splits, split, example)
+    ids = found["ids"].astype(str)
+    return SegmentExamples(found["images"], found["labels"], tuple(definition.colors), ids)
 
 
 def _facade(build: bool) -> tfds.core.DatasetBuilder:

@@ -19,6 +19,7 @@ from kzoo.serving.versions import SAVED_MODEL_FILE, find_versions
 from kzoo.training.run_folder import Run
 
 EMBED, IMAGE_BYTES, EMBEDDING = "embed", "image_bytes", "embedding"
+BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ class Embedder:
             return np.asarray(self.function(tf.constant(list(images), tf.string)), np.float32)
         except tf.errors.InvalidArgumentError as error:
             raise DataError(f"{self.model} cannot embed the images: {error.message}") from error
+
+    def in_batches(self, images: Sequence[bytes]) -> npt.NDArray[np.float32]:
+        """Return float32 (N, D) for N encoded images, N >= 1, which are embedded a few at a time.
+
+        Raises:
+            DataError: if an image cannot be decoded.
+        """
+        parts = [self(images[first : first + BATCH]) for first in range(0, len(images), BATCH)]
+        return np.concatenate(parts)
 
 
 def _of_export(folder: Path) -> Embedder:

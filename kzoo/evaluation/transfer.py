@@ -128,23 +128,24 @@ def choose_cost(vectors: Mapping[str, Floats], labels: Mapping[str, Labels]) -> 
     return COSTS[best], scores[best]
 
 
-def retrieval(vectors: Floats, labels: Labels) -> tuple[float, float | None, int]:
+def retrieval(vectors: Floats, labels: Labels, of: int | None = None) -> tuple[float, float | None, int]:
     """Rank all images by cosine for each one whose class has another.
 
     Args:
         vectors: float (N, D), of Euclidean length 1.
         labels: int (N,).
+        of: the class whose images are queries; all if left out.
 
     Returns:
         Mean average precision in percent, N-S from 0 to 4 (None for fewer than four images), and how many
         queries there are.
 
     Raises:
-        DataError: if no class has two images.
+        DataError: if no class, or not the one, has two images.
     """
-    queries = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    queries = np.flatnonzero((np.bincount(labels)[labels] > 1) & ((labels == of) | (of is None)))
     if not len(queries):
-        raise DataError("no class of the test split has two images; there is nothing to retrieve")
+        raise DataError("no class of what is searched has two images; there is nothing to retrieve")
     rankings = [np.argsort(-(vectors @ vectors[query]), kind="stable") for query in queries]
     order = [int(query) for query in queries]
     score = n_s_score(rankings, order, labels) if len(labels) >= 4 else None

@@ -70,7 +70,7 @@ def test_the_cost_is_the_lowest_of_the_best_and_the_test_split_is_not_looked_at(
 
 
 def test_what_cannot_be_measured(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no class of the test split has two"):
+    with pytest.raises(DataError, match="no class of what is searched has two"):
         retrieval(np.eye(3), np.array([0, 1, 2]))
     with pytest.raises(DataError, match="has 1"):
         choose_cost({"train": np.eye(2)}, {"train": np.array([3, 3])})

@@ -22,6 +22,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "text_encoder": "minilm",
         "multi_label": False,
     },
+    "edges": {"max_distance": 0.0075},
     "domains": {"domains": ["outline", "color"], "paired": True},
     "people": {"true_swaps": True},
 }

@@ -20,7 +20,7 @@ def test_a_system_has_kinds_and_recipes_that_say_what_decides(name: str) -> None
     system = registry.find(name)
     assert kinds_of(system)
     for recipe in system.recipes.values():
-        assert deciding_metric(system.task, recipe.blessing)
+        assert deciding_metric(system, recipe.blessing)
 
 
 def test_the_pipeline_of_every_system_is_built_and_compiles(tmp_path: Path) -> None:

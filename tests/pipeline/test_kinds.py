@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from kzoo.data.data_source import Split
 from kzoo.data.domains import DomainExamples, open_domains
+from kzoo.data.edge_examples import EdgePicture, PictureList
+from kzoo.data.edge_sources import EdgeSource
+from kzoo.data.label_sets import LabelSource
 from kzoo.data.people import open_people
+from kzoo.data.segment_batches import IGNORED, SegmentExamples
 from kzoo.data.voc import SegmentSource
 from kzoo.errors import DataError, UnknownNameError, UsageError
 from tfx_pipeline.examples import ID, IMAGE, SPLITS, example_of
@@ -127,9 +131,11 @@ def test_domains_come_out_as_they_went_in(tmp_path: Path) -> None:
 def test_domains_without_pairs_keep_what_one_has_more(tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
     examples = DomainExamples(pictures[:2], pictures[2:], np.array(["x", "y", "z"]))
-    source = SimpleNamespace(name="unpaired", domains=("photo", "sketch"), examples=lambda split: examples)
+    source = SimpleNamespace(
+        name="unpaired", domains=("photo", "sketch"), splits={"test": 3}, examples=lambda split: examples
+    )
     kind = kind_named("domains")
-    records = records_of(tmp_path / "a", list(kind.examples(source, "test")))
+    records = records_of(tmp_path / "a", list(kind.examples(source, "test", lambda row: True)))
     told = described("domains", (), **kind.facts(source))
     found = kind.open(told, records).examples("eval")
     np.testing.assert_array_equal(found.a, examples.a)
@@ -162,6 +168,63 @@ def test_persons_come_out_as_they_went_in_and_a_server_is_asked_with_them(tmp_pa
         "reference_pose_bytes": [(128, 128, 3)] * 2,
         "reference_head_bytes": [(128, 128, 1)] * 2,
     }
+
+
+def test_label_maps_come_out_as_they_went_in(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def read(split: str) -> SegmentExamples:
+        count = {"train": 20, "test": 2}[split]
+        labels = generator.integers(0, 2, (count, 8, 8), np.uint8)
+        labels[:, 0] = IGNORED
+        images = generator.integers(0, 256, (count, 8, 8, 3), np.uint8)
+        return SegmentExamples(images, labels, ("wall", "door"), np.array([f"{n:02}" for n in range(count)]))
+
+    whole = {split: read(split) for split in ("train", "test")}
+    source = LabelSource(
+        name="facades",
+        classes=("wall", "door"),
+        splits={name: Split(name, len(examples)) for name, examples in whole.items()},
+        fingerprint="f",
+        licence="CC0",
+        source="drawn",
+        read=whole.__getitem__,
+    )
+    opened = delivered(source, tmp_path)
+    found = opened.examples("eval")
+    np.testing.assert_array_equal(found.images, whole["test"].images)
+    np.testing.assert_array_equal(found.labels, whole["test"].labels)
+    assert opened.examples("validation").ids.tolist() == ["00", "10"]
+    assert (opened.classes, opened.splits["train"].examples) == (("wall", "door"), 18)
+    with pytest.raises(UnknownNameError, match="split of"):
+        opened.examples("test")
+
+
+def test_edges_come_out_as_they_went_in(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    whole = [
+        EdgePicture(
+            f"{number:02}",
+            generator.integers(0, 256, (8, 6 + number, 3), np.uint8),
+            generator.integers(0, 2, (1 + number % 2, 8, 6 + number)).astype(bool),
+        )
+        for number in range(2)
+    ]
+    source = EdgeSource(
+        name="drawn",
+        splits={name: Split(name, 2) for name in ("train", "validation", "test", "trainval")},
+        fingerprint="f",
+        licence="CC0",
+        source="drawn",
+        max_distance=0.02,
+        pictures_of=lambda split: PictureList(whole),
+    )
+    examples = delivered(source, tmp_path).examples("eval")
+    assert (len(examples), examples.max_distance, examples.thick) == (2, 0.02, False)
+    for ours, theirs in zip(examples.pictures, whole, strict=True):
+        assert ours.name == theirs.name
+        np.testing.assert_array_equal(ours.image, theirs.image)
+        np.testing.assert_array_equal(ours.annotations, theirs.annotations)
 
 
 class Photographs:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from kzoo.cli import main
 from kzoo.errors import UsageError
 from tfx_pipeline.schedule import Schedule, on_calendar, write_schedule
 
@@ -59,3 +61,20 @@ def test_what_is_no_cron_is_named(cron: str) -> None:
 def test_what_systemd_cannot_say() -> None:
     with pytest.raises(UsageError, match="a day of the month and a weekday"):
         on_calendar("0 3 1 * 1")
+
+
+def test_options_of_run_are_passed_on_and_others_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def schedule(*options: str) -> int | str | None:
+        words = ("kzoo", "pipeline", "schedule", "cfn_a", str(tmp_path / "schedules"), "--", *options)
+        monkeypatch.setattr(sys, "argv", list(words))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
+
+    assert schedule("--window", "5", "--set", "epochs=3") == 0
+    line = (tmp_path / "schedules" / "kzoo-cfn-a.cron").read_text()
+    assert line.endswith("--out savedmodels --window 5 --set epochs=3\n")
+    assert schedule("--windows", "5") == 2
+    assert "No such option: --windows" in capsys.readouterr().err

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_a_span_holds_the_source_and_reads_back_equal(source: DataSource, tmp_pa
     assert list_spans(tmp_path / "spans") == [span]
     files = {split: [str(tmp_path / "spans" / "span-1" / f"{split}.tfrecord.gz")] for split in SPLITS}
     records = kind_named(span.kind).open(describe([span]), Records(files))
-    for split, name in SPLITS.items():
+    for split, name in zip(SPLITS, source.splits, strict=True):
         ours, theirs = records.arrays(split, image_size=None), source.arrays(name, image_size=None)
         order = np.argsort(theirs["id"])
         for key in ("image", "label", "id"):
@@ -70,10 +71,21 @@ def test_spans_are_never_written_over(source: DataSource, tmp_path: Path) -> Non
         deliver(source, tmp_path, number=3)
 
 
-def test_a_source_that_lacks_a_split_leaves_nothing(tmp_path: Path) -> None:
-    counts = {"train": 2, "test": 2}
-    with pytest.raises(DataError, match="has no split 'validation'"):
-        deliver(open_source(str(draw(tmp_path / "two", counts=counts))), tmp_path / "spans")
+def test_without_a_validation_split_every_tenth_chooses_the_epoch(tmp_path: Path) -> None:
+    counts = {"train": 10, "test": 2}
+    source = open_source(str(draw(tmp_path / "two", counts=counts)))
+    assert deliver(source, tmp_path / "spans").examples == {"train": 18, "validation": 2, "eval": 4}
+    halves = [deliver(source, tmp_path / "halves", part=(half, 2)) for half in range(2)]
+    assert [half.examples for half in halves] == [{"train": 9, "validation": 1, "eval": 2}] * 2
+
+
+@pytest.mark.parametrize("splits", [("train",), ("validation", "test")])
+def test_a_source_that_lacks_a_split_leaves_nothing(
+    source: DataSource, tmp_path: Path, splits: tuple[str, ...]
+) -> None:
+    lacking = replace(source, splits={name: source.splits[name] for name in splits})
+    with pytest.raises(DataError, match=f"has the splits {', '.join(splits)}; a span needs train, and test"):
+        deliver(lacking, tmp_path / "spans")
     assert list((tmp_path / "spans").iterdir()) == []
 
 

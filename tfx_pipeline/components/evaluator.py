@@ -3,15 +3,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from kzoo import registry
+from kzoo.evaluation.embedding import Embedder
 from kzoo.evaluation.evaluate import MEASURES
+from kzoo.evaluation.transfer import retrieval
 from kzoo.recipe import Blessing
-from tfx_pipeline.blessing import decide, deciding_metric
+from tfx_pipeline.blessing import MEAN_AVERAGE_PRECISION, N_S, RETRIEVAL, decide, deciding_metric
+from tfx_pipeline.examples import CLASS, IMAGE, byte_values, strings
 from tfx_pipeline.exported import run_of_export
 from tfx_pipeline.kinds import Described, kind_named
 from tfx_pipeline.records import Records
@@ -34,18 +38,24 @@ def KzooEvaluator(  # noqa: N802, PLR0917  a component is named like a class, it
     """Measure a model and the one before on the split "eval" as `kzoo evaluate` does; bless it or not."""
     records = Records.in_folders({EVAL: artifact_utils.get_split_uri([examples], EVAL)})
     described, bounds = Described(**json.loads(data)), Blessing.model_validate_json(thresholds)
-    metric = deciding_metric(registry.find(system).task, bounds)
+    retrieves = deciding_metric(registry.find(system), bounds) in RETRIEVAL
 
-    metrics = measure(Path(path_utils.serving_model_path(model.uri)), described, records)
-    baseline = None
-    if baseline_model is not None:
-        baseline = measure(Path(path_utils.serving_model_path(baseline_model.uri)), described, records)
+    def measured(one: Artifact) -> dict[str, dict[str, float]]:
+        version = Path(path_utils.serving_model_path(one.uri))
+        found = measure(version, described, records)
+        if retrieves:
+            for name, of_vectors in measure_vectors(version, records).items():
+                found[name] |= of_vectors
+        return found
+
+    metrics = measured(model)
+    before = None if baseline_model is None else measured(baseline_model)[""]
     report = PipelineReport(
         system=system,
         data=described.name,
-        verdict=decide(metrics[""], None if baseline is None else baseline[""], bounds, metric),
+        verdict=decide(metrics[""], before, bounds, registry.find(system)),
         metrics=metrics.pop(""),
-        baseline=None if baseline is None else baseline[""],
+        baseline=before,
         slices=metrics,
     )
     report.write(Path(evaluation.uri))
@@ -67,6 +77,35 @@ def measure(version: Path, described: Described, records: Records) -> dict[str, 
             name: MEASURES[task](run, kind.open(described, part), EVAL, "final", True)["metrics"]
             for name, part in parts.items()
         }
+
+
+def measure_vectors(version: Path, records: Records) -> dict[str, dict[str, float]]:
+    """Return how well images of one class find each other by an export's vectors.
+
+    Each image whose class has another one queries the rest of the split "eval"; see
+    `kzoo.evaluation.transfer.retrieval`. Under a category stand its own queries.
+
+    Args:
+        version: its folder.
+        records: of the split "eval", one class an image.
+
+    Raises:
+        ExportError: if the export has no endpoint `embed`.
+        DataError: if no class has two images.
+    """
+    features = records.features(EVAL)
+    names = [strings(one, CLASS)[0] for one in features]
+    categories, labels = np.unique(names, return_inverse=True)
+    vectors = Embedder.open(version).in_batches([byte_values(one, IMAGE)[0] for one in features])
+    found = {"": _retrieval(vectors, labels, None)}
+    for number in np.flatnonzero(np.bincount(labels) > 1):
+        found[str(categories[number])] = _retrieval(vectors, labels, int(number))
+    return found
+
+
+def _retrieval(vectors: np.ndarray, labels: np.ndarray, of: int | None) -> dict[str, float]:
+    precision, score, _ = retrieval(vectors, labels, of)
+    return {MEAN_AVERAGE_PRECISION: precision, **({} if score is None else {N_S: score})}
 
 
 def _bless(

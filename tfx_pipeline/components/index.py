@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import Artifact, artifact_utils
@@ -16,8 +15,6 @@ from tfx_pipeline.examples import CLASS, ID, IMAGE, SPLITS, byte_values, strings
 from tfx_pipeline.kinds import Described
 from tfx_pipeline.records import Records
 from tfx_pipeline.versions import ANY_VERSION
-
-BATCH = 32
 
 
 class RetrievalIndex(Artifact):
@@ -38,11 +35,10 @@ def IndexBuilder(  # noqa: N802  a component is named like a class
     records = Records.in_folders({split: artifact_utils.get_split_uri([examples], split) for split in SPLITS})
     images, metadata = gallery(records, Described(**json.loads(data)).name)
     embedder = Embedder.open(Path(path_utils.serving_model_path(model.uri)))
-    encoded = list(images.values())
-    parts = [embedder(encoded[first : first + BATCH]) for first in range(0, len(encoded), BATCH)]
-    Index.build(
-        np.concatenate(parts), list(images), model=name, model_version=ANY_VERSION, metadata=metadata
-    ).save(index.uri)
+    vectors = embedder.in_batches(list(images.values()))
+    Index.build(vectors, list(images), model=name, model_version=ANY_VERSION, metadata=metadata).save(
+        index.uri
+    )
 
 
 def gallery(records: Records, data: str) -> tuple[dict[str, bytes], list[dict[str, str]]]:

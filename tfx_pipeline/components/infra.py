@@ -8,13 +8,14 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from kzoo.errors import KzooError
+from kzoo.errors import ServingError
 from kzoo.export.requests import WARM_UP_FILE, write_requests
 from tfx_pipeline.components.index import RetrievalIndex
+from tfx_pipeline.containers import served_in_container
 from tfx_pipeline.examples import IMAGE
 from tfx_pipeline.kinds import Described, kind_named
 from tfx_pipeline.records import Records
-from tfx_pipeline.trial import check, requests
+from tfx_pipeline.trial import ask, requests, served
 
 REQUESTS = 8
 
@@ -26,22 +27,27 @@ def EmbeddedInfraValidator(  # noqa: N802  a component is named like a class
     blessing: tfx.dsl.components.OutputArtifact[tfx.types.standard_artifacts.InfraBlessing],
     name: tfx.dsl.components.Parameter[str],
     data: tfx.dsl.components.Parameter[str],
+    container: tfx.dsl.components.Parameter[str],
     index: tfx.dsl.components.InputArtifact[RetrievalIndex] = None,
 ) -> None:
     """Serve the model to itself with real requests of the split "eval", and bless it if all are answered.
 
     They are the version's warm-up requests, with images and texts of that split. Beside the blessing lie
-    those that were answered, which the pushed version is warmed up with.
+    those that were answered, which the pushed version is warmed up with. Where `container` names an image of
+    TensorFlow Serving, that must answer them too.
     """
     records = Records.in_folders({"eval": artifact_utils.get_split_uri([examples], "eval")})
     inputs = kind_named(Described(**json.loads(data)).kind).inputs(records, "eval", REQUESTS)
     path = Path(path_utils.serving_model_path(model.uri))
     asked = requests(path, inputs)
-    searched = None if index is None else (Path(index.uri), inputs[IMAGE][0])
+    reason = ""
     try:
-        check(path, name, asked, searched)
-        reason = ""
-    except KzooError as error:
+        with served(path, name, None if index is None else Path(index.uri)) as address:
+            ask(address, name, asked, None if index is None else inputs[IMAGE][0])
+        if container:
+            with served_in_container(path, name, container) as address:
+                ask(address, name, asked)
+    except ServingError as error:
         reason = str(error)
     blessed = not reason
     Path(blessing.uri).mkdir(parents=True, exist_ok=True)

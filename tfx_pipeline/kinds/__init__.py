@@ -9,8 +9,10 @@ from typing import Any
 
 from kzoo.errors import UnknownNameError, UsageError
 from tfx_pipeline.kinds.domains import Domains
+from tfx_pipeline.kinds.edges import Edges
 from tfx_pipeline.kinds.images import Images
 from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.label_maps import LabelMaps
 from tfx_pipeline.kinds.layers import Layers
 from tfx_pipeline.kinds.pairs import CaptionedPairs
 from tfx_pipeline.kinds.people import People
@@ -18,9 +20,8 @@ from tfx_pipeline.kinds.segments import Segments
 
 __all__ = ["KINDS", "Described", "Kind", "kind_named", "kind_of"]
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Images(), CaptionedPairs(), Layers(), Segments(), Domains(), People())
-}
+_ALL = (Images(), CaptionedPairs(), Layers(), Edges(), LabelMaps(), Segments(), Domains(), People())
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 
 
 def kind_of(source: Any) -> Kind:

@@ -13,7 +13,7 @@ from kzoo.data.data_source import Split
 from kzoo.data.domains import DomainExamples, DomainSource
 from kzoo.errors import DataError, UnknownNameError
 from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_one
 
@@ -66,14 +66,15 @@ class Domains(Kind):
 
     def facts(self, source: DomainSource) -> dict[str, Any]:
         """Return what A and B are, and whether pictures are each other's translation."""
-        return {"domains": list(source.domains), "paired": source.examples("test").paired}
+        return {"domains": list(source.domains), "paired": source.examples(list(source.splits)[-1]).paired}
 
-    def examples(self, source: DomainSource, split: str) -> Iterator[Any]:
+    def examples(self, source: DomainSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield a picture of each domain with one id."""
         import tensorflow as tf
 
         examples = source.examples(split)
-        for identity, *pair in zip_longest(examples.ids, examples.a, examples.b):
+        rows = enumerate(zip_longest(examples.ids, examples.a, examples.b))
+        for identity, *pair in (one for row, one in rows if wanted(row)):
             encoded = {
                 name: [tf.io.encode_png(picture).numpy()]
                 for name, picture in zip((IMAGE, OTHER_IMAGE), pair, strict=True)

@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from kzoo.data.data_source import DataSource, Split
 from tfx_pipeline.examples import CLASS, ID, IMAGE, LABEL, example_of
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_label, add_one
 
@@ -51,11 +51,12 @@ class Images(Kind):
     name = "labelled_images"
     source_type = DataSource
 
-    def examples(self, source: DataSource, split: str) -> Iterator[Any]:
+    def examples(self, source: DataSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield one image with its label each, of the size that the source keeps."""
         import tensorflow as tf
 
-        for one in source.read(split, image_size=None).as_numpy_iterator():
+        rows = enumerate(source.read(split, image_size=None).as_numpy_iterator())
+        for one in (one for row, one in rows if wanted(row)):
             label = int(one["label"])
             yield example_of(
                 {

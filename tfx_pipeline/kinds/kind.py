@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from kzoo.errors import DataError
-from tfx_pipeline.examples import IMAGE, SPLITS
+from tfx_pipeline.examples import IMAGE
 from tfx_pipeline.records import Records
+
+HELD_OUT = 10
+"""Every tenth example to train on is one to validate on, where a source has none of its own."""
+
+
+Wanted = Callable[[int], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +56,45 @@ class Kind(ABC):
         """Return what `open` must know besides the records."""
         return {}
 
-    def delivered(self, source: Any, split: str) -> Iterator[Any]:
-        """Yield the examples of a span's split, "train", "validation" or "eval".
+    def delivered(self, source: Any, split: str, part: tuple[int, int] = (0, 1)) -> Iterator[Any]:
+        """Return the examples of a span's split, "train", "validation" or "eval", or a part (k, n) of them.
+
+        The source's test split decides on blessing; where it has none, its validation split. Where none is
+        left to choose the epoch by, every tenth example to train on is.
 
         Raises:
             DataError: if the source lacks what goes into it, or an example cannot be read.
         """
-        name = SPLITS[split]
-        if name not in source.splits:
-            raise DataError(f"{source.name} has no split {name!r}, which a span needs")
-        yield from self.examples(source, name)
+        if "train" not in source.splits or not {"test", "validation"} & set(source.splits):
+            raise DataError(
+                f"{source.name} has the splits {', '.join(source.splits)}; a span needs train, and test or "
+                "validation"
+            )
+        first, step = part
+
+        def in_part(row: int) -> bool:
+            return row % step == first
+
+        def held_out(row: int) -> bool:
+            return row % HELD_OUT == 0 and in_part(row // HELD_OUT)
+
+        def left(row: int) -> bool:
+            return row % HELD_OUT != 0 and in_part(row - row // HELD_OUT - 1)
+
+        if split == "eval":
+            return self.examples(source, "test" if "test" in source.splits else "validation", in_part)
+        if {"test", "validation"} <= set(source.splits):
+            return self.examples(source, split, in_part)
+        return self.examples(source, "train", held_out if split == "validation" else left)
 
     @abstractmethod
-    def examples(self, source: Any, split: str) -> Iterator[Any]:
+    def examples(self, source: Any, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield a tf.train.Example each: id, image_bytes (PNG), class (names), and what the kind adds.
+
+        Args:
+            source: opened.
+            split: of the source.
+            wanted: says of each row, counted from 0, whether it is yielded.
 
         Raises:
             DataError: if an example cannot be read.

@@ -12,7 +12,7 @@ from kzoo.data.data_source import Split
 from kzoo.data.layers import LayerArrays, LayerSource
 from kzoo.errors import UnknownNameError
 from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_one
 
@@ -67,20 +67,20 @@ class Layers(Kind):
     name = "layers"
     source_type = LayerSource
 
-    def examples(self, source: LayerSource, split: str) -> Iterator[Any]:
+    def examples(self, source: LayerSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield one drawing each, of the size that the source is kept at."""
         import tensorflow as tf
 
         height, width, _ = source.builder.info.features["color"].shape
         arrays = source.arrays(split, image_size=(height, width))
-        for row, identity in enumerate(arrays.ids):
+        for row in filter(wanted, range(len(arrays.ids))):
             layers = {
                 IMAGE: arrays.color[row],
                 LABEL_MAP: arrays.labels[row][..., None],
                 OUTLINE: arrays.outline[row][..., None],
             }
             encoded = {name: [tf.io.encode_png(layer).numpy()] for name, layer in layers.items()}
-            yield example_of({ID: [str(identity)], **encoded})
+            yield example_of({ID: [str(arrays.ids[row])], **encoded})
 
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return: one of each layer and one id."""

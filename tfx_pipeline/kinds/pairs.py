@@ -13,7 +13,7 @@ from kzoo.data.encoders import FITTED, Encoder, family_of, find_encoder
 from kzoo.data.pairs import PairSource, joined
 from kzoo.errors import DataError, UnknownNameError, UsageError
 from tfx_pipeline.examples import CLASS, ID, IMAGE, LABEL, example_of, strings
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_label, add_one, add_some
 
@@ -92,10 +92,11 @@ class CaptionedPairs(Kind):
             "multi_label": source.encoding.source.multi_label,
         }
 
-    def examples(self, source: PairSource, split: str) -> Iterator[Any]:
+    def examples(self, source: PairSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield one image with its captions and the features of both each."""
         arrays = source.arrays(split)
-        for row, image in enumerate(source.encoding.source.images(split)):
+        rows = enumerate(source.encoding.source.images(split))
+        for row, image in ((row, image) for row, image in rows if wanted(row)):
             if image.id != arrays["image_id"][row]:
                 raise DataError(f"{source.name}: features of {arrays['image_id'][row]} stand at {image.id}")
             text = arrays["text"][arrays["image_index"] == row]

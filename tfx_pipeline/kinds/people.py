@@ -12,7 +12,7 @@ from kzoo.data.data_source import Split
 from kzoo.data.people import PersonArrays, PersonPairs, PersonSource
 from kzoo.errors import UnknownNameError
 from tfx_pipeline.examples import ID, IMAGE, Value, byte_values, example_of, strings
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_one, add_some
 
@@ -68,11 +68,11 @@ class People(Kind):
         """Return whether the true picture is known of every pair."""
         return {"true_swaps": source.true_swaps}
 
-    def examples(self, source: PersonSource, split: str) -> Iterator[Any]:
+    def examples(self, source: PersonSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield one pair each, at 128x128."""
         pairs = source.pairs(split)
-        for row, identity in enumerate(pairs.ids):
-            features: dict[str, Value] = {ID: [str(identity)]}
+        for row in filter(wanted, range(len(pairs.ids))):
+            features: dict[str, Value] = {ID: [str(pairs.ids[row])]}
             for name, people in (("condition", pairs.condition), ("reference", pairs.reference)):
                 features[PERSONS[name]] = [_png(people.images[row])]
                 features[_parts(name)] = [_png(people.parts[row][..., None])]

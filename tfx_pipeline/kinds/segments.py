@@ -12,13 +12,10 @@ from kzoo.data.data_source import Split
 from kzoo.data.voc import SegmentSource
 from kzoo.errors import DataError
 from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
-from tfx_pipeline.kinds.kind import Described, Kind
+from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.kinds.layers import LABEL_MAP
 from tfx_pipeline.records import Records
 from tfx_pipeline.schemas import add_one
-
-HELD_OUT = 10
-"""Every tenth photograph to train on is one to validate on."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +39,15 @@ class _Rows:
 
 
 class Segments(Kind):
-    """Photographs with label maps: beside picture and id the label map, both encoded as they are kept.
-
-    The labels of what VOC calls test are nobody's: its validation photographs decide on blessing, and a tenth
-    of those to train on chooses the epoch.
-    """
+    """Photographs with label maps: beside picture and id the label map, both encoded as they are kept."""
 
     name = "segments"
     source_type = SegmentSource
 
-    def delivered(self, source: SegmentSource, split: str) -> Iterator[Any]:
-        """Yield the examples of a span's split."""
-        if split == "eval":
-            yield from self.examples(source, "validation")
-            return
-        for row, example in enumerate(self.examples(source, "train")):
-            if (row % HELD_OUT == 0) == (split == "validation"):
-                yield example
-
-    def examples(self, source: SegmentSource, split: str) -> Iterator[Any]:
+    def examples(self, source: SegmentSource, split: str, wanted: Wanted) -> Iterator[Any]:
         """Yield one photograph each."""
         records = source.records_of(split)
-        for row in range(len(records)):
+        for row in filter(wanted, range(len(records))):
             (one,) = records.__getitems__([row])
             name = one["name"]
             identity = name if isinstance(name, str) else name.decode()
