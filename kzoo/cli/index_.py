@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kzoo.cli import options
+from kzoo.cli.neighbours import show_neighbours
 from kzoo.cli.quiet import import_tensorflow
 from kzoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from kzoo.retrieval import Neighbours, Plan, VectorIndex
+    from kzoo.retrieval import Plan, VectorIndex
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -207,6 +208,13 @@ def search(
 
     Example: kzoo index search gallery --model savedmodels/cfn_a --image cat.png -o neighbours.png
     """
+    search_images(index, model, image, count, page, as_json=as_json)
+
+
+def search_images(
+    index: str, model: Path, image: list[Path], count: int, page: Path | None, *, as_json: bool
+) -> None:
+    """Do what `kzoo index search` does, for `kzoo search` too."""
     import_tensorflow()
     from kzoo.evaluation.embedding import Embedder
     from kzoo.retrieval import open_index
@@ -217,44 +225,7 @@ def search(
     unique = list(dict.fromkeys(found.ids.ravel().tolist()))
     metadata = dict(zip(unique, opened.metadata_of(unique), strict=True))
     opened.close()
-    _print(image, found, metadata, as_json=as_json)
-    if page is not None:
-        from kzoo.evaluation.gallery import neighbour_sheet
-
-        captions = [
-            [f"{score:.3f} {metadata[one].get('class', '')}" for one, score in zip(ids, scores, strict=True)]
-            for ids, scores in zip(found.ids, found.scores, strict=True)
-        ]
-        neighbour_sheet(page, image, found.ids.tolist(), captions, metadata)
-        typer.echo(f"wrote {page}", err=as_json)
-
-
-def _print(
-    images: list[Path], found: Neighbours, metadata: dict[str, dict[str, Any]], *, as_json: bool
-) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "image": str(path),
-            "neighbours": [
-                {"id": one, "score": float(score), "metadata": metadata[one]}
-                for one, score in zip(ids.tolist(), scores, strict=True)
-            ],
-        }
-        for path, ids, scores in zip(images, found.ids, found.scores, strict=True)
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("image", "place", "id", "score", "class")
-    for path, row in zip(images, rows, strict=True):
-        for place, one in enumerate(row["neighbours"], 1):
-            name = path.name if place == 1 else ""
-            kind = one["metadata"].get("class", "")
-            table.add_row(name, str(place), one["id"], f"{one['score']:.4f}", kind)
-    Console().print(table)
+    show_neighbours(image, found.ids.tolist(), found.scores.tolist(), metadata, page, as_json=as_json)
 
 
 def _plan(assignments: list[str] | None) -> Plan | None:

@@ -30,7 +30,10 @@ NOTES = (
         "where one seed or none leaves no interval, it is undecided. Intervals are not corrected for the "
         "number of pairs."
     ),
-    "Chapter 4 trains nothing and is measured over a grid: table-4-house-skin_tones.md.",
+    (
+        "Chapter 4 trains nothing: tables 4.1 and 4.2 are a grid, table-4-house-skin_tones.md; tables 4.3 "
+        "and 4.4 have files of their own."
+    ),
 )
 
 Section = tuple[str, list[str], list[list[str]]]

@@ -63,6 +63,12 @@ def test_build_search_add_remove_and_info(
     assert first["neighbours"][0]["score"] == pytest.approx(1, abs=1e-5)
     assert first["neighbours"][0]["metadata"] == {"class": "red", "data": "pictures", "split": "train"}
     assert len(second["neighbours"]) == 3
+    code = kzoo("search", "g", *model, *query[:2], "-k", 3, "--json", folder=place, monkeypatch=monkeypatch)
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert json.loads(shown.out) == [first]
+    code = kzoo("search", "g", *model, "--text", "red", folder=place, monkeypatch=monkeypatch)
+    assert (code, "is an index of images" in capsys.readouterr().err) == (2, True)
     assert "12 added, 0 replaced, 24 in all" in run("add", "g", "pictures", *model, "--split", "test")
     assert "0 added, 12 replaced, 24 in all" in run(
         "add", "g", "pictures", *model, "--split", "test", "--rebalance"
@@ -91,6 +97,15 @@ def test_what_does_not_fit_is_refused(
         (("info", "pictures"), 8, "is no index"),
     ):
         assert kzoo("index", *arguments, folder=place, monkeypatch=monkeypatch) == code
+        assert message in capsys.readouterr().err
+    for arguments, message in (
+        (("pictures", "--image", "x.png"), "expected --model"),
+        (
+            ("cfn_a", "--server", "127.0.0.1:1", "--text", "red"),
+            "--server goes with a model's name and --image",
+        ),
+    ):
+        assert kzoo("search", *arguments, folder=place, monkeypatch=monkeypatch) == 2
         assert message in capsys.readouterr().err
     assert not (place / "new").exists()
 

@@ -10,7 +10,9 @@ import pytest
 import tensorflow as tf
 from serving_helpers import StartServer, png, strings, write_model
 from tensorflow.core.protobuf import saved_model_pb2
+from typer.testing import CliRunner
 
+from kzoo.cli import app
 from kzoo.errors import ServingError
 from kzoo.retrieval import Index, MilvusIndex
 from kzoo.serving import Client
@@ -58,6 +60,14 @@ def test_search_answers_in_one_call_and_changes_with_its_version(
         assert client.predict("tiny", asked, signature="search")["ids"].shape == (2, 10)
         with pytest.raises(InvalidArgumentError, match="k is 13; expected 1 to 12"):
             client.predict("tiny", {**asked, "k": np.array(13, np.int32)}, signature="search")
+        (tmp_path / "seven.png").write_bytes(png(7))
+        command = ["search", "tiny", "--server", server.address, "--image", str(tmp_path / "seven.png")]
+        ended = CliRunner().invoke(app, [*command, "-k", "2", "--json"])
+        assert ended.exit_code == 0, ended.output
+        (answer,) = json.loads(ended.stdout)
+        assert len(answer["neighbours"]) == 2
+        assert answer["neighbours"][0]["id"] == "picture 7"
+        assert answer["neighbours"][0]["metadata"] == {"number": 7}
         following = write_model(tmp_path / "staging" / "tiny" / "2", seed=2)
         second = gallery(following) | {"ids": [f"second {number}" for number in NUMBERS]}
         Index.build(**second).save(following / "index")
@@ -94,3 +104,14 @@ def test_a_collection_of_milvus_is_searched_as_a_folder_is(tmp_path: Path) -> No
         {"image_bytes": np.array([png(3)], object), "k": np.array(2, np.int32)}, Progress()
     )
     assert found["ids"][0, 0] == b"picture 3"
+
+
+@pytest.mark.skipif(tf.__version__.startswith("2.20."), reason="ScaNN's operation can be loaded here")
+def test_a_graph_with_operations_of_scann_is_refused_where_they_cannot_be_loaded(tmp_path: Path) -> None:
+    version = write_model(tmp_path / "tiny" / "1", seed=1)
+    path = version / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    message.meta_graphs[0].meta_info_def.stripped_op_list.op.add(name="Scann>ScannSearchBatched")
+    path.write_bytes(message.SerializeToString())
+    with pytest.raises(ServingError, match=r"operations of ScaNN in its graph: .*tools/setup\.sh --graph"):
+        load("tiny", 1, version, InputLimits(max_tensor_bytes=1 << 20, max_rows=64, max_pixels=1 << 20))

@@ -18,7 +18,7 @@ from kzoo.systems.deepindex.patch_encoding import load_patches, patch_encoding
 from kzoo.systems.deepindex.patch_pipeline import encode_patches
 from kzoo.systems.deepindex.retrieve import DeepIndex
 
-ENCODER = PatchEncoder("efficientnet_lite0", ("block_1_project_norm", "features"), 32)
+ENCODER = PatchEncoder("vgg16_hed", ("block1_conv1", "block2_conv2"), 32)
 EACH = 17  # a split of 34 images is two chunks
 
 
@@ -59,9 +59,9 @@ def test_beam_makes_what_the_network_makes_in_process(
         assert found[name].shape == expected[name].shape
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4 * scale)  # other batches, float32
-    vectors = {"lite0": found["features"]}
-    books = {"lite0": Codebook.train(vectors["lite0"].reshape(-1, 1280), 8)}
-    ranked = DeepIndex.build(vectors, books).rank({"lite0": vectors["lite0"][:3]}, alpha=8.0)
+    vectors = {"hed": found["block2_conv2"]}
+    books = {"hed": Codebook.train(vectors["hed"].reshape(-1, 128), 8)}
+    ranked = DeepIndex.build(vectors, books).rank({"hed": vectors["hed"][:3]}, alpha=8.0)
     assert ranked[:, 0].tolist() == [0, 1, 2]
 
 
@@ -82,7 +82,7 @@ def test_other_data_or_another_model_go_to_another_folder(encoded: Path, picture
     source = open_source(str(pictures))
     with pytest.raises(DataError, match=r"holds other features \(splits: \['train', 'test'\] there"):
         patch_encoding(source, ["test"], ENCODER, encoded)
-    other = PatchEncoder("efficientnet_lite0", ("features",), 32)
+    other = PatchEncoder("vgg16_hed", ("block1_conv1",), 32)
     with pytest.raises(DataError, match="holds features of another model"):
         patch_encoding(source, [], other, encoded)
     with pytest.raises(UnknownNameError, match="split of"):

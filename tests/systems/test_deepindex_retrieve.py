@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from kzoo.errors import UsageError
 from kzoo.metrics.retrieval import holidays_map
+from kzoo.retrieval import MilvusIndex
 from kzoo.systems.deepindex.codebook import Codebook
 from kzoo.systems.deepindex.retrieve import DeepIndex
 from kzoo.systems.deepindex.vectors import Floats, unit_length
+from kzoo.systems.deepindex.voting import NeighbourVoting, WordIndex, WordVoting
 
 IMAGES, PATCHES, DIMENSION, WORDS, EACH = 60, 14, 16, 40, 4
 NAMES = ("row", "column", "third")
@@ -74,6 +79,30 @@ def test_neighbours_vote_by_hand() -> None:
     assert voting.neighbours == 4
     np.testing.assert_array_equal(voting.weights, np.ones(4))
     np.testing.assert_array_equal(index.scores(patches), [[4.0, 4.0], [4.0, 4.0]])
+
+
+def in_milvus(vectors: Floats, file: Path) -> MilvusIndex:
+    ids = [str(number) for number in range(len(vectors))]
+    made_by = {"model": "row", "model_version": "0"}
+    return MilvusIndex.build(f"milvus://{file}/it", vectors, ids, metric="l2", index_type="FLAT", **made_by)
+
+
+def test_words_and_patches_in_milvus_vote_as_they_do_here(
+    patches: dict[str, Floats], codebooks: dict[str, Codebook], tmp_path: Path
+) -> None:
+    given = {name: patches[name] for name in NAMES[:2]}
+    words = {
+        name: WordIndex(in_milvus(codebooks[name].centres, tmp_path / f"{name}.db")) for name in NAMES[:2]
+    }
+    expected = WordVoting.build(given, {name: codebooks[name] for name in NAMES[:2]}).votes(given, 3)
+    np.testing.assert_allclose(WordVoting.build(given, words).votes(given, 3), expected, rtol=1e-12)
+    here = NeighbourVoting.build(given, {"row": codebooks["row"]}, model_version="0")
+    flat = patches["row"].reshape(-1, DIMENSION)
+    there = replace(here, indexes={"row": in_milvus(flat, tmp_path / "patches.db")})
+    asked = {"row": patches["row"][:5]}
+    np.testing.assert_allclose(there.votes(asked, 1), here.votes(asked, 1), rtol=1e-12)
+    for index in (*(one.index for one in words.values()), *there.indexes.values()):
+        index.close()
 
 
 @pytest.mark.parametrize(

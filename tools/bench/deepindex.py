@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from kzoo.data import skin_tones
-from kzoo.evaluation.deepindex_tables import PAIR, SINGLE, load_features
+from kzoo.evaluation.deepindex_split import PAIR, SINGLE, load_features
 from kzoo.files import write_atomic
 from kzoo.metrics.retrieval import holidays_map, n_s_score
 from kzoo.systems.deepindex.codebook import Codebook
