@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kzoo.errors import DataError, UnknownNameError, UsageError
 
@@ -20,6 +20,23 @@ class Split:
 
     name: str
     examples: int
+
+
+class Source(Protocol):
+    """What every source of data says of itself, whatever it holds; runs and cards record it."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def splits(self) -> Mapping[str, Split]: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def licence(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from kzoo.data.tfds_source import CIFAR, open_cifar
 from kzoo.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from kzoo.data.catalog import Described
+    from kzoo.data.data_source import Source
 
 __all__ = ["NAMED_SOURCES", "DataSource", "Split", "describe_source", "open_source"]
 
@@ -52,7 +52,7 @@ def open_source(name: str, *, build: bool = True, image_size_hint: int | None = 
     raise UnknownNameError(f"data set (expected {known}, or a folder of images)", name, NAMED_SOURCES)
 
 
-def describe_source(source: Described) -> dict[str, Any]:
+def describe_source(source: Source) -> dict[str, Any]:
     """Return what there is to say of a source, as values that JSON and YAML can hold."""
     return {
         "name": source.name,

@@ -84,6 +84,19 @@ def with_own_loss(model: keras.Model, loss_terms: LossTerms, batch: Any) -> OwnL
     return wrapped
 
 
+def compiled_with_own_loss(
+    model: keras.Model, system: System, recipe: Recipe, optimizer: keras.optimizers.Optimizer, batch: Any
+) -> OwnLossModel:
+    """Return `with_own_loss` of a system's own terms, compiled; see `kzoo.training.tasks.Task.compile`.
+
+    Raises:
+        UsageError: for a recipe with another loss.
+    """
+    fitted = with_own_loss(model, own_terms(system, recipe), batch)
+    fitted.compile(optimizer=optimizer, jit_compile=False)
+    return fitted
+
+
 def _names(model: keras.Model, loss_terms: LossTerms, batch: Any) -> Sequence[str]:
     @tf.function(autograph=False)
     def terms(inputs: Any, targets: Any) -> dict[str, Any]:

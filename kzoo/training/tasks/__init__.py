@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kzoo.data.data_source import Source
 from kzoo.errors import UnknownNameError
 from kzoo.system import resolve
-from kzoo.training.tasks.task import Examples, Source, Task, Validation
+from kzoo.training.tasks.task import Examples, Task, Validation
 
 __all__ = ["TASKS", "Examples", "Source", "Task", "Validation", "find_task"]
 

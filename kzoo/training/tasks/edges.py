@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,17 +17,18 @@ from kzoo.data.layers import EMOJI_LAYERS, LayerSource, open_layers
 from kzoo.metrics.edges import best_f_measure, edge_maps
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
-from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import own_terms, with_own_loss
+from kzoo.training.measured_epochs import MeasuredEpochs
+from kzoo.training.own_loss import compiled_with_own_loss
 from kzoo.training.tasks.task import Task, Validation, require_built_for
 
 SIDE = 64
+METRIC = "pixel_f"
 
 
 class Edges(Task):
     """The probability of an edge at each pixel."""
 
-    validation_metric = "val_pixel_f"
+    validation_metric = f"val_{METRIC}"
 
     def open(self, data: Data, systems: Sequence[System]) -> LayerSource | EdgeSource:
         """Open drawings with their outlines, or photographs with annotated edges."""
@@ -63,7 +64,13 @@ class Edges(Task):
         self, model: keras.Model, system: System, recipe: Recipe, examples: EdgeExamples
     ) -> Validation:
         """Measure the best F of pixels over thresholds, without tolerance: ODS takes too long every epoch."""
-        return Validation(callbacks=[_Measure(model, examples)])
+
+        def measure(model: keras.Model) -> Mapping[str, float]:
+            found = edge_maps(model, (one.image for one in examples.pictures))
+            truth = np.concatenate([one.agreed().ravel() for one in examples.pictures])
+            return {METRIC: best_f_measure(np.concatenate([one.ravel() for one in found]), truth)}
+
+        return Validation(callbacks=[MeasuredEpochs(model, measure)])
 
     def compile(
         self,
@@ -78,26 +85,5 @@ class Edges(Task):
         Raises:
             UsageError: for another loss, and a model built for images of another size than the batch's.
         """
-        terms = own_terms(system, recipe)
         require_built_for(system, model, tuple(batch[0]["image"].shape[1:3]))
-        fitted = with_own_loss(model, terms, batch)
-        fitted.compile(optimizer=optimizer, jit_compile=False)
-        return fitted
-
-
-class _Measure(keras.callbacks.Callback):
-    """Adds val_pixel_f to the logs of each epoch."""
-
-    def __init__(self, model: keras.Model, examples: EdgeExamples) -> None:
-        super().__init__()
-        self.measured = plain_copy(model)
-        self.examples = examples
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Measure, on a copy that knows no strategy."""
-        assert logs is not None
-        self.measured.set_weights(self.model.get_weights())
-        pictures = self.examples.pictures
-        found = edge_maps(self.measured, (one.image for one in pictures))
-        truth = np.concatenate([one.agreed().ravel() for one in pictures])
-        logs["val_pixel_f"] = best_f_measure(np.concatenate([one.ravel() for one in found]), truth)
+        return compiled_with_own_loss(model, system, recipe, optimizer, batch)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kzoo.data.pair_batches import Pairs, pair_batches
@@ -14,8 +13,8 @@ from kzoo.data.pairs import IMAGE_ENCODER, TEXT_ENCODER, PairSource, open_pairs
 from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
-from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import own_terms, with_own_loss
+from kzoo.training.measured_epochs import MeasuredEpochs
+from kzoo.training.own_loss import compiled_with_own_loss
 from kzoo.training.tasks.task import Task, Validation
 
 
@@ -72,7 +71,11 @@ class Matching(Task):
 
     def validation(self, model: keras.Model, system: System, recipe: Recipe, examples: Pairs) -> Validation:
         """Measure the system's own metrics over the whole split after each epoch."""
-        return Validation(callbacks=[_Measure(model, system, examples.arrays)])
+
+        def measure(model: keras.Model) -> Mapping[str, float]:
+            return system.evaluate(model, examples.arrays)
+
+        return Validation(callbacks=[MeasuredEpochs(model, measure)])
 
     def compile(
         self,
@@ -83,23 +86,4 @@ class Matching(Task):
         batch: Any,
     ) -> keras.Model:
         """Return the model that minimises the system's own terms."""
-        fitted = with_own_loss(model, own_terms(system, recipe), batch)
-        fitted.compile(optimizer=optimizer, jit_compile=False)
-        return fitted
-
-
-class _Measure(keras.callbacks.Callback):
-    """Adds the system's metrics on a split to the logs of each epoch, as val_NAME."""
-
-    def __init__(self, model: keras.Model, system: System, arrays: Mapping[str, np.ndarray]) -> None:
-        super().__init__()
-        self.measured = plain_copy(model)
-        self.system = system
-        self.arrays = arrays
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Measure, on a copy that knows no strategy."""
-        assert logs is not None
-        self.measured.set_weights(self.model.get_weights())
-        found = self.system.evaluate(self.measured, self.arrays)
-        logs.update({f"val_{name}": value for name, value in found.items()})
+        return compiled_with_own_loss(model, system, recipe, optimizer, batch)

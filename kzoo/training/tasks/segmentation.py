@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kzoo.data.data_source import Source
 from kzoo.data.label_sets import LABEL_SETS, LabelSource, open_label_set
 from kzoo.data.layers import LayerSource, open_layers
 from kzoo.data.segment_batches import SegmentExamples, SegmentRecords, segment_batches
 from kzoo.data.voc import VOC, SegmentSource, open_voc
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
-from kzoo.training.models import plain_copy
-from kzoo.training.own_loss import own_terms, with_own_loss
-from kzoo.training.tasks.task import Source, Task, Validation, require_built_for
+from kzoo.training.measured_epochs import MeasuredEpochs
+from kzoo.training.own_loss import compiled_with_own_loss
+from kzoo.training.tasks.task import Task, Validation, require_built_for
 
 SIDE = 64
 METRIC = "mean_iou_percent"
@@ -69,7 +70,11 @@ class Segmentation(Task):
         self, model: keras.Model, system: System, recipe: Recipe, examples: SegmentExamples | SegmentRecords
     ) -> Validation:
         """Measure the mean IoU after each epoch."""
-        return Validation(callbacks=[_Measure(model, system, examples)])
+
+        def measure(model: keras.Model) -> Mapping[str, float]:
+            return {METRIC: system.evaluate(model, examples)[METRIC]}
+
+        return Validation(callbacks=[MeasuredEpochs(model, measure)])
 
     def compile(
         self,
@@ -84,11 +89,8 @@ class Segmentation(Task):
         Raises:
             UsageError: for another loss, and a model built for images of another size than the batch's.
         """
-        terms = own_terms(system, recipe)
         require_built_for(system, model, tuple(batch[0]["image"].shape[1:3]))
-        fitted = with_own_loss(model, terms, batch)
-        fitted.compile(optimizer=optimizer, jit_compile=False)
-        return fitted
+        return compiled_with_own_loss(model, system, recipe, optimizer, batch)
 
 
 def with_score_channels(model: keras.Model, classes: int) -> keras.Model:
@@ -111,19 +113,3 @@ def with_score_channels(model: keras.Model, classes: int) -> keras.Model:
         if [tuple(weight.shape) for weight in layer.weights] == [array.shape for array in before]:
             layer.set_weights(before)
     return found
-
-
-class _Measure(keras.callbacks.Callback):
-    """Adds the mean IoU on a split to the logs of each epoch."""
-
-    def __init__(self, model: keras.Model, system: System, examples: Any) -> None:
-        super().__init__()
-        self.measured = plain_copy(model)
-        self.system = system
-        self.examples = examples
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Measure, on a copy that knows no strategy."""
-        assert logs is not None
-        self.measured.set_weights(self.model.get_weights())
-        logs[f"val_{METRIC}"] = self.system.evaluate(self.measured, self.examples)[METRIC]

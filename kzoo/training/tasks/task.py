@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kzoo.data.data_source import Split
+from kzoo.data.data_source import Source
 from kzoo.errors import UsageError
 from kzoo.recipe import Data, Recipe
 from kzoo.system import System
@@ -16,23 +16,6 @@ from kzoo.system import System
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
-
-
-class Source(Protocol):
-    """What runs record of their data, whatever it holds."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def splits(self) -> Mapping[str, Split]: ...  # noqa: D102
-    @property
-    def fingerprint(self) -> str: ...  # noqa: D102
-    @property
-    def licence(self) -> str: ...  # noqa: D102
-    @property
-    def source(self) -> str: ...  # noqa: D102
 
 
 class Examples(Protocol):
