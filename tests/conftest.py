@@ -5,12 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from kzoo.cli.quiet import import_tensorflow
 from kzoo.files import cache_folder
+
+LONGEST_FIRST = (
+    "pipeline/test_retraining.py",
+    "evaluation/test_reproduce.py",
+    "contract/test_mixed_precision.py",
+    "contract/test_one_step.py",
+    "contract/test_exports_of_every_model.py",
+    "contract/test_every_model.py",
+    "pipeline/test_kills.py",
+    "training/test_matching_task.py",
+    "export/test_export.py",
+    "training/test_resume.py",
+    "evaluation/test_judge.py",
+    "training/test_adversarial.py",
+    "cli/test_command.py",
+    "serving/test_endurance.py",
+    "training/test_launch.py",
+    "training/test_workers.py",
+)
+"""Begun first, so that at the end no process is left with one of them alone; the others come after."""
 
 hypothesis.settings.register_profile("kzoo", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("kzoo")
@@ -34,3 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         # What a process of pytest-xdist writes while it collects would come after pytest's closing line.
         import_tensorflow()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, which holds between processes with --no-loadscope-reorder."""
+    folder = Path(__file__).parent
+    rank = {folder / name: number for number, name in enumerate(LONGEST_FIRST)}
+    if lost := [str(path) for path in rank if not path.is_file()]:
+        raise pytest.UsageError(
+            f"LONGEST_FIRST of tests/conftest.py names what is not there: {', '.join(lost)}"
+        )
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))

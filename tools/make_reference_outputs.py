@@ -16,9 +16,11 @@ TESTS = Path(__file__).resolve().parent.parent / "tests" / "contract"
 def main() -> None:
     """Compute and write the file."""
     sys.path.insert(0, str(TESTS))
-    from test_contract import NAMES, REFERENCE, reference_output
+    from reference_outputs import REFERENCE, reference_output
 
-    outputs = {name: reference_output(name) for name in NAMES}
+    from kzoo import registry
+
+    outputs = {name: reference_output(name) for name in registry.names()}
     lines = ",\n".join(f'"{name}": {json.dumps(values)}' for name, values in outputs.items())
     REFERENCE.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     print(f"wrote {REFERENCE}: {len(outputs)} models")

@@ -53,6 +53,6 @@ if [ -x .venv-graph/bin/python ]; then
     check "pytest: ScaNN inside a SavedModel, in .venv-graph" .venv-graph/bin/python -m pytest -q \
         tests/serving/test_scann_in_graph.py
 fi
-python -m pytest -n 2 --dist loadfile "${selection[@]}" "$@" || failed+=(pytest)
+python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "${selection[@]}" "$@" || failed+=(pytest)
 
 [ "${#failed[@]}" -eq 0 ]

@@ -1,13 +1,17 @@
-"""Answer the requests of an export in a process that can import neither kzoo nor Keras.
+"""Answer the requests of exports in processes that can import neither kzoo nor Keras.
 
-Run as a script: `python -P clean_process.py EXPORT REQUESTS ANSWERS`. It loads the SavedModel in folder
-EXPORT, answers the PredictionLog messages in file REQUESTS, and writes into folder ANSWERS the messages with
-their responses (answers.tfrecord) and what the signatures take and give (signatures.json).
+Run as a script: `python -P clean_process.py`. It imports TensorFlow, which takes longer than most of what it
+is asked. Then, for each line [EXPORT, REQUESTS, ANSWERS] of JSON that it reads, it forks a process that loads
+the SavedModel in folder EXPORT, answers the PredictionLog messages in file REQUESTS, and writes into folder
+ANSWERS the messages with their responses (answers.tfrecord), what the signatures take and give
+(signatures.json), and what it said (log.txt); and it prints the exit code of that process. It ends with its
+standard input.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,10 +19,33 @@ from typing import Any
 REFUSED = ("kzoo", "keras", "tf_keras")
 
 
-def main(export: Path, requests: Path, answers: Path) -> None:
+def main() -> None:
     """Do what the module says."""
     for package in REFUSED:
         sys.modules[package] = None  # type: ignore[assignment]  # as if it were not installed
+    import tensorflow  # noqa: F401  before it is forked
+    import tensorflow_serving.apis.prediction_log_pb2  # noqa: F401
+
+    for line in sys.stdin:
+        sys.stdout.write(f"{in_a_fork(*map(Path, json.loads(line)))}\n")
+        sys.stdout.flush()
+
+
+def in_a_fork(export: Path, requests: Path, answers: Path) -> int:
+    """Answer in a process of its own and return its exit code, minus the number of a signal that ended it."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        return os.waitstatus_to_exitcode(status)
+    log = os.open(answers / "log.txt", os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    answer(export, requests, answers)
+    os._exit(0)
+
+
+def answer(export: Path, requests: Path, answers: Path) -> None:
+    """Answer all requests of a file."""
     import tensorflow as tf
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
@@ -47,4 +74,4 @@ def describe(spec: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    main()

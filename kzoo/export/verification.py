@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +13,7 @@ import tensorflow as tf
 
 from kzoo.errors import ExportError
 from kzoo.export.card import Endpoint, Verification
+from kzoo.export.clean_answers import ask_clean_process
 from kzoo.export.requests import Request
 from kzoo.system import Signature
 
@@ -27,7 +25,6 @@ are rounded in other places. Half precision rounds to 2^-11 (float16) or 2^-8 (b
 few such roundings one after the other.
 """
 TIES = 0.001
-TIME_LIMIT_SECONDS = 900
 
 Answer = Mapping[str, np.ndarray]
 
@@ -88,23 +85,8 @@ def narrowest_compute_dtype(model: keras.Model) -> str:
 def _answers_of_clean_process(export: Path, records: Path) -> tuple[list[Answer], dict[str, Endpoint]]:
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-    script = Path(__file__).with_name("clean_process.py")
     with tempfile.TemporaryDirectory(prefix="kzoo-verify-") as answers:
-        command = [sys.executable, "-P", str(script), str(export), str(records), answers]
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-        try:
-            ended = subprocess.run(
-                command,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=TIME_LIMIT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ExportError(f"the export gave no answers within {TIME_LIMIT_SECONDS} s") from error
-        if ended.returncode:
-            raise ExportError(f"the export cannot be used without kzoo and Keras:\n{ended.stderr[-3000:]}")
+        ask_clean_process(export, records, Path(answers))
         logs = [
             PredictionLog.FromString(record.numpy()).predict_log
             for record in tf.data.TFRecordDataset(f"{answers}/answers.tfrecord")

@@ -22,17 +22,22 @@ def embeddings(seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(images), tf.constant(images + generator.standard_normal((10, 6)))
 
 
+def unit_rows(vectors: tf.Tensor) -> list[tf.Tensor]:
+    """Return each row, of length 1: the cosine of two is the sum of their products."""
+    return [row / tf.norm(row) for row in tf.unstack(vectors)]
+
+
 def cosine(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    return tf.tensordot(first, second, 1) / (tf.norm(first) * tf.norm(second))
+    return tf.reduce_sum(first * second)
 
 
-def chosen(anchor: int, first: tf.Tensor, second: tf.Tensor, ranking: Ranking) -> list[int]:
+def chosen(anchor: int, first: list[tf.Tensor], second: list[tf.Tensor], ranking: Ranking) -> list[int]:
     """Return the rows that are the negatives of an anchor, in the thesis's words."""
     others = [row for row in range(len(LABEL)) if LABEL[row] != LABEL[anchor]]
-    similarity = {row: float(cosine(first[anchor], second[row])) for row in others}
+    similarity = {row: first[anchor].numpy() @ second[row].numpy() for row in others}
     if ranking.negatives == "farthest":
         return sorted(others, key=similarity.__getitem__)[: ranking.count]
-    positive = float(cosine(first[anchor], second[anchor]))
+    positive = first[anchor].numpy() @ second[anchor].numpy()
     violating = [row for row in others if ranking.margin - positive + similarity[row] > 0]
     return sorted(violating, key=similarity.__getitem__, reverse=True)[: ranking.count]
 
@@ -40,7 +45,8 @@ def chosen(anchor: int, first: tf.Tensor, second: tf.Tensor, ranking: Ranking) -
 def naive_loss(first: tf.Tensor, second: tf.Tensor, ranking: Ranking) -> tf.Tensor:
     """Return eq. 5.10, triplet by triplet."""
     total = tf.zeros((), tf.float64)
-    for weight, anchors, others in ((ranking.forward, first, second), (ranking.backward, second, first)):
+    images, texts = unit_rows(first), unit_rows(second)
+    for weight, anchors, others in ((ranking.forward, images, texts), (ranking.backward, texts, images)):
         for i in range(len(LABEL)):
             positive = cosine(anchors[i], others[i])
             for j in chosen(i, anchors, others, ranking):
@@ -62,9 +68,11 @@ def test_value_and_gradient_equal_a_loop_over_triplets(weights: dict, negatives:
         expected = naive_loss(first, second, ranking)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert float(found) > 0 or negatives == "farthest"
-    for variable in (first, second):
-        gradient, naive = tape.gradient(found, variable), tape.gradient(expected, variable)
-        naive = tf.zeros_like(variable) if naive is None else naive
+    zeros = tf.UnconnectedGradients.ZERO
+    gradients, naive_gradients = (
+        tape.gradient(value, [first, second], unconnected_gradients=zeros) for value in (found, expected)
+    )
+    for gradient, naive in zip(gradients, naive_gradients, strict=True):
         np.testing.assert_allclose(gradient, naive, rtol=1e-9, atol=1e-12)
 
 
