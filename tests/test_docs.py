@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import keras
 import pytest
 import typer
-from draw_network import arrange, draw, read_layers
+from draw_network import arrange, draw, figures, read_layers
 from make_docs_tables import with_tables
 from typer.core import TyperGroup
 
@@ -31,6 +31,7 @@ PAGES += [ROOT / folder / "README.md" for folder in ("serving", "savedmodels", "
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+FIGURES = figures()
 SHELL_ENDS = ("&", "|", ">", ";", "&&")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -112,7 +113,7 @@ def import_name(module: str, name: str) -> None:
         importlib.import_module(f"{module}.{name}")
 
 
-@pytest.mark.parametrize("page", ["systems/cfn.md", "add-a-system.md", "index.md"])
+@pytest.mark.parametrize("page", ["systems/cfn.md", "add-a-system.md", "index.md", "quickstart.md"])
 def test_programs_that_need_no_data_run(page: str) -> None:
     for program in blocks(ROOT / "docs" / page, "python"):
         exec(compile(program, page, "exec"), {})
@@ -141,15 +142,34 @@ def test_a_table_with_nothing_between_its_marks_is_filled_and_the_next_one_left(
         with_tables(f"<!-- table: dishes -->\n{end}\n")
 
 
-@pytest.mark.parametrize("name", ["cnn_a", "cfn_a"])
-def test_figure_is_what_the_tool_draws(name: str) -> None:
-    committed = (ROOT / "docs" / "systems" / f"{name}.svg").read_text("utf-8")
-    assert committed == draw(kzoo.create(name)), (
-        f"python tools/draw_network.py {name} docs/systems/{name}.svg"
-    )
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.stem)
+def test_figure_is_what_the_tool_draws(path: Path) -> None:
+    name, part = FIGURES[path]
+    model = kzoo.create(name)
+    drawn = model if part is None else model.get_layer(part)
+    committed = path.read_text("utf-8")
+    assert committed == draw(drawn), "python tools/draw_network.py --all"
     texts = [one.text for one in ElementTree.fromstring(committed).iter("{http://www.w3.org/2000/svg}text")]
-    assert {layer.name for layer in kzoo.create(name).layers} <= set(texts)
-    assert f"{name}: {registry.find(name).parameters:,} parameters" in texts
+    assert {layer.name for layer in drawn.layers} <= set(texts)
+    assert f"{drawn.name}: {drawn.count_params():,} parameters" in texts
+
+
+def test_every_system_has_a_page_with_its_figure() -> None:
+    text = {page: page.read_text("utf-8") for page in (ROOT / "docs" / "systems").glob("*.md")}
+    with_figure = {name for page in text.values() for name, _ in FIGURES.values() if f"({name}.svg)" in page}
+    rooms = {registry.find(name).room for name in registry.names()}
+    assert rooms <= {page.stem for page in text}
+    assert {registry.find(name).room for name in with_figure} == rooms
+    assert [path for path in FIGURES if not any(f"({path.name})" in page for page in text.values())] == []
+
+
+def test_every_verb_has_a_page_with_its_options() -> None:
+    text = "".join(page.read_text("utf-8") for page in DOCS)
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    for verb, command in root.commands.items():
+        parts = [f"{verb}.{part}" for part in command.commands] if isinstance(command, TyperGroup) else [verb]
+        assert [part for part in parts if f"<!-- table: options:{part} -->" not in text] == []
 
 
 def test_a_drawing_has_a_column_for_each_branch_and_a_lane_for_each_skip() -> None:
@@ -168,11 +188,15 @@ def test_a_drawing_has_a_column_for_each_branch_and_a_lane_for_each_skip() -> No
     ]
 
 
-def test_a_model_with_a_layer_called_twice_is_not_drawn() -> None:
+def test_a_layer_that_is_called_again_has_a_box_a_call_and_its_weights_once() -> None:
     image = keras.Input((4,), name="image")
     shared = keras.layers.Dense(4, name="shared")
-    with pytest.raises(ValueError, match="layer 'shared' is called 2 times; expected once"):
-        draw(keras.Model(image, shared(shared(image))))
+    model = keras.Model(image, shared(shared(shared(image))), name="twice_more")
+    layers = read_layers(model)
+    assert list(layers) == ["image", "shared", "shared, again", "shared, again 2"]
+    assert [layer.parameters for layer in layers.values()] == [0, 20, 0, 0]
+    assert layers["shared, again 2"].inputs == ("shared, again",)
+    assert "twice_more: 20 parameters" in draw(model)
 
 
 def test_the_site_builds_without_warnings_and_asks_nothing_of_other_servers(tmp_path: Path) -> None:

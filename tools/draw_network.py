@@ -1,6 +1,7 @@
 """Draw a functional Keras model as SVG: one box a layer, the longest way down the left, branches beside it.
 
-`python tools/draw_network.py cfn_a docs/systems/cfn_a.svg`
+`python tools/draw_network.py cfn_a docs/systems/cfn_a.svg`; `--part generator_ab_1` draws a network that is a
+layer of the model. `--all` draws anew every figure that there is: docs/systems/NAME.svg and NAME.PART.svg.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from typing import Any
 
 WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 280, 40, 30, 18, 12
 PORT_GAP, LANE_OFFSET = 12, 14
+FIGURES = Path(__file__).resolve().parents[1] / "docs" / "systems"
 WEIGHTS, NO_WEIGHTS, JOIN = "#dbe9f6", "#ffffff", "#fde3c0"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a box says of a layer; `row` is the number of layers on the longest way to it from an input."""
+    """What a box says of a layer; `row` is the number of layers on the longest way to it from an input.
+
+    A layer that is called again has a box for each call, and its parameters in the first alone.
+    """
 
     name: str
     kind: str
@@ -27,6 +32,7 @@ class Layer:
     parameters: int
     inputs: tuple[str, ...]
     row: int
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,25 +78,29 @@ def draw(model: Any) -> str:
 
 
 def read_layers(model: Any) -> dict[str, Layer]:
-    """Return the layers of a functional model by name, each after its inputs.
-
-    Raises:
-        ValueError: for a model with a layer that is called more than once.
-    """
+    """Return the layers of a functional model by name, each after its inputs; called again "NAME, again"."""
+    places = {id(one): place for place, one in enumerate(model.operations)}
+    calls = [
+        call
+        for depth in sorted(model._nodes_by_depth, reverse=True)
+        for call in sorted(model._nodes_by_depth[depth], key=lambda call: places[id(call.operation)])
+    ]
+    names: dict[int, str] = {}
     layers: dict[str, Layer] = {}
-    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
-    for layer in model.layers:
-        calls = [node for node in nodes if node.operation is layer]
-        if len(calls) > 1:
-            raise ValueError(f"layer {layer.name!r} is called {len(calls)} times; expected once")
-        inputs = tuple(parent.operation.name for call in calls for parent in call.parent_nodes)
-        layers[layer.name] = Layer(
-            name=layer.name,
+    for call in calls:
+        layer = call.operation
+        earlier = sum(one.operation is layer for one in calls[: len(names)])
+        name = layer.name + (", again" if earlier else "") + (f" {earlier}" if earlier > 1 else "")
+        names[id(call)] = name
+        inputs = tuple(names[id(parent)] for parent in call.parent_nodes)
+        layers[name] = Layer(
+            name=name,
             kind=_kind(layer),
-            shape=" x ".join("any" if size is None else str(size) for size in layer.output.shape[1:]),
-            parameters=layer.count_params(),
+            shape=" x ".join("any" if size is None else str(size) for size in call.outputs[0].shape[1:]),
+            parameters=0 if earlier else _parameters(layer),
             inputs=inputs,
             row=1 + max((layers[name].row for name in inputs), default=-1),
+            is_shared=bool(earlier and _parameters(layer)),
         )
     return layers
 
@@ -168,8 +178,17 @@ def _connections(drawing: Drawing) -> Iterator[str]:
                 yield f"M{_centre(column)} {bottom}V{_top(layer.row)}"
             elif start_column < column:
                 yield f"M{right} {middle}H{_centre(column)}V{_top(layer.row)}"
+            elif _is_behind_another(drawing, layer, start_column):
+                above = _top(layer.row) - ROW_GAP // 2
+                yield f"M{_centre(start_column)} {bottom}V{above}H{_centre(column)}V{_top(layer.row)}"
             else:
                 yield f"M{_centre(start_column)} {bottom}V{port}H{_left(column) + WIDTH}"
+
+
+def _is_behind_another(drawing: Drawing, layer: Layer, start_column: int) -> bool:
+    """Tell whether a straight line to a layer from the right would run through a box of its row."""
+    columns = [drawing.columns[one.name] for one in drawing.layers.values() if one.row == layer.row]
+    return any(drawing.columns[layer.name] < column <= start_column for column in columns)
 
 
 def _arrival_column(drawing: Drawing, start: str, end: str) -> int:
@@ -178,8 +197,9 @@ def _arrival_column(drawing: Drawing, start: str, end: str) -> int:
 
 def _box(layer: Layer, column: int) -> str:
     left, top = _left(column), _top(layer.row)
-    colour = JOIN if len(layer.inputs) > 1 else WEIGHTS if layer.parameters else NO_WEIGHTS
-    count = f"{layer.parameters:,}" if layer.parameters else ""
+    has_weights = layer.parameters or layer.is_shared
+    colour = JOIN if len(layer.inputs) > 1 else WEIGHTS if has_weights else NO_WEIGHTS
+    count = "shared" if layer.is_shared else f"{layer.parameters:,}" if layer.parameters else ""
     texts = [
         (left + 8, top + 16, 'font-weight="bold"', layer.name),
         (left + WIDTH - 8, top + 16, 'text-anchor="end"', count),
@@ -210,6 +230,11 @@ def _kind(layer: Any) -> str:
     return kind
 
 
+def _parameters(operation: Any) -> int:
+    """Return the number of parameters; operations that are no layers, as a resizing, have none."""
+    return int(operation.count_params()) if hasattr(operation, "count_params") else 0
+
+
 def _left(column: int) -> int:
     return MARGIN + column * (WIDTH + COLUMN_GAP)
 
@@ -222,17 +247,39 @@ def _top(row: int) -> int:
     return MARGIN + row * (HEIGHT + ROW_GAP)
 
 
+def draw_registered(name: str, part: str | None = None) -> str:
+    """Return the drawing of a registered model with default options, or of a network that is its layer."""
+    import kzoo
+
+    model = kzoo.create(name)
+    return draw(model if part is None else model.get_layer(part))
+
+
+def figures() -> dict[Path, tuple[str, str | None]]:
+    """Return the figures of docs/systems: file to model and part."""
+    found = {}
+    for path in sorted(FIGURES.glob("*.svg")):
+        name, _, part = path.stem.partition(".")
+        found[path] = (name, part or None)
+    return found
+
+
 def main() -> None:
     """Draw a registered model with its default options."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("name", help="a registered model")
-    parser.add_argument("file", type=Path, help="the SVG file to write")
-    arguments = parser.parse_args()
-    import kzoo
+    parser.add_argument("name", nargs="?", help="a registered model")
+    parser.add_argument("file", nargs="?", type=Path, help="the SVG file to write")
+    parser.add_argument("--part", help="a layer that is a network itself")
+    parser.add_argument("--all", action="store_true", help="every figure of docs/systems")
+    given = parser.parse_args()
     from kzoo.files import write_atomic
 
-    write_atomic(arguments.file, draw(kzoo.create(arguments.name)))
-    print(f"wrote {arguments.file}")
+    if given.all == (given.file is not None):
+        parser.error("expected a model and a file, or --all")
+    wanted = figures() if given.all else {given.file: (given.name, given.part)}
+    for path, (name, part) in wanted.items():
+        write_atomic(path, draw_registered(name, part))
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

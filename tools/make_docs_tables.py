@@ -7,6 +7,7 @@ tool. `python tools/make_docs_tables.py [--check]`
 from __future__ import annotations
 
 import argparse
+import csv
 import difflib
 import inspect
 import re
@@ -32,6 +33,8 @@ from kzoo.serving import errors as call_errors
 from kzoo.system import System
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+RESULTS = DOCS.with_name("results")
+MACHINE_COLUMNS = ("processor", "cores", "tensorflow", "keras", "numpy", "python", "commit")
 MARKED = re.compile(r"^(<!-- table: (\S+) -->\n).*?^(<!-- end of table -->)$", re.DOTALL | re.MULTILINE)
 
 
@@ -79,7 +82,7 @@ def recipe_keys() -> str:
 
 
 def options(verb: str) -> str:
-    """Return the arguments and options of a verb as `--help` has them."""
+    """Return the arguments and options of a verb, or of VERB.PART, as `--help` has them."""
     return markdown_table(
         ("option", "default", "what"), [_option_cells(parameter) for parameter in _command(verb).params]
     )
@@ -128,6 +131,15 @@ def data_sets() -> str:
     )
 
 
+def results(name: str) -> str:
+    """Return results/NAME.csv without the columns that say where it was measured."""
+    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    columns = [column for column in lines[0] if column not in MACHINE_COLUMNS]
+    header = [column.replace("_", " ") for column in columns]
+    return markdown_table(header, [[_cell(line[column]) for column in columns] for line in lines])
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "models": models,
     "recipes": recipes,
@@ -137,6 +149,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "exit-codes": exit_codes,
     "statuses": statuses,
     "data-sets": data_sets,
+    "results": results,
 }
 
 
@@ -155,8 +168,10 @@ def with_tables(text: str) -> str:
 
 
 def _command(verb: str) -> Any:
-    root: Any = typer.main.get_command(app)
-    return root.commands[verb]
+    command: Any = typer.main.get_command(app)
+    for word in verb.split("."):
+        command = command.commands[word]
+    return command
 
 
 def _option_cells(parameter: Any) -> tuple[str, str, str]:
@@ -173,6 +188,10 @@ def _option_cells(parameter: Any) -> tuple[str, str, str]:
 
 def _systems_of(room: str) -> list[System]:
     return [system for system in map(registry.find, registry.names()) if system.room == room]
+
+
+def _cell(value: str) -> str:
+    return f"{int(value):,}" if value.isdecimal() else value
 
 
 def _recipe_cells(recipe: Recipe) -> tuple[str, ...]:

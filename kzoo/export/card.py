@@ -94,16 +94,34 @@ class Licence(_Section):
 class Verification(_Section):
     """The comparison that was made before the export was published."""
 
-    requests: int = Field(description="answered by a process without kzoo and Keras, and by the Keras model")
+    requests: int = Field(description="answered by the export and by the Keras model")
     compute_dtype: str = Field(description="the narrowest that a layer computes in")
-    tolerance: float
+    tolerance: float | None = Field(description="None where it is the error that is bounded: `Quantization`")
     largest_difference: float
+
+
+class Quantization(_Section):
+    """What rounding to int8 cost: the error on images that it was not calibrated on."""
+
+    calibrated_on: str
+    calibration_images: int
+    measured_on: str
+    measured_images: int
+    error_percent_before: float
+    error_percent: float
+    most_loss_percent: float
+
+    @property
+    def loss_percent(self) -> float:
+        """Percentage points that the error grew by; negative where it fell."""
+        return self.error_percent - self.error_percent_before
 
 
 class Card(_Section):
     """What card.json holds."""
 
     format: Literal[1] = 1
+    form: Literal["savedmodel", "litert", "onnx"] = "savedmodel"
     name: str
     version: int
     room: str
@@ -114,6 +132,7 @@ class Card(_Section):
     parameters: Parameters
     signatures: dict[str, Endpoint]
     verification: Verification
+    quantization: Quantization | None = None
     training: TrainingRecord | None
     data: DataRecord | None
     metrics: dict[str, Any] | None

@@ -27,11 +27,11 @@ from kzoo.export.card import (
     TrainingRecord,
 )
 from kzoo.export.check import count_parameters, describe_files, input_shapes
+from kzoo.export.forms import Form, SavedModel
 from kzoo.export.page import render_page
-from kzoo.export.requests import WARM_UP_FILE, make_requests, write_requests
-from kzoo.export.verification import verify
+from kzoo.export.requests import make_requests
 from kzoo.files import folder_written_aside
-from kzoo.system import Signature, System
+from kzoo.system import System
 from kzoo.training.models import save_model
 from kzoo.training.run_folder import Run, environment
 
@@ -42,6 +42,7 @@ def export_run(
     run: Run,
     out: Path,
     *,
+    form: Form | None = None,
     version: int | None = None,
     which: Literal["best", "final"] = "best",
     examples: Sequence[bytes] = (),
@@ -53,7 +54,7 @@ def export_run(
     Args:
         run: a finished run.
         out: folder of all exports.
-        version: see `export_model`.
+        form, version: see `export_model`.
         which: its best weights, by validation, or the final ones.
         examples: encoded images for the warm-up requests; test patterns where there are none.
         weights_licence: terms of the weights; by default what the licence of the training data suggests.
@@ -77,6 +78,7 @@ def export_run(
         classes=description.data["classes"] if "classes" in description.options else (),
         encoders=description.data.get("encoders"),
         out=out,
+        form=form,
         version=version,
         examples=examples,
         training=TrainingRecord(
@@ -97,13 +99,14 @@ def export_run(
     )
 
 
-def export_model(
+def export_model(  # noqa: PLR0913 - most are lines of the card
     model: keras.Model,
     system: System,
     *,
     classes: Sequence[str] = (),
     encoders: Mapping[str, str] | None = None,
     out: Path,
+    form: Form | None = None,
     version: int | None = None,
     examples: Sequence[bytes] = (),
     training: TrainingRecord | None = None,
@@ -112,7 +115,7 @@ def export_model(
     weights_licence: str = UNKNOWN_WEIGHTS_LICENCE,
     quiet: bool = False,
 ) -> Path:
-    """Write OUT/NAME/VERSION: SavedModel, `.keras` file, card and warm-up requests.
+    """Write OUT/NAME/VERSION: SavedModel, `.keras` file, card and warm-up requests; or another form of it.
 
     All is written into a folder beside, whose name begins with a dot. There the SavedModel is loaded by a
     process that has neither kzoo nor Keras, and its answers are compared with those of `model`; only then
@@ -124,6 +127,7 @@ def export_model(
         classes: names of the outputs; none for what does not classify.
         encoders: of a network over features: image_encoder and text_encoder, by name.
         out: folder of all exports.
+        form: what is written beside the `.keras` file and the card; a SavedModel by default.
         version: a whole number from 1; by default one more than the highest there is.
         examples: encoded images for the warm-up requests; test patterns where there are none.
         training, data, metrics, weights_licence: for the card.
@@ -134,21 +138,23 @@ def export_model(
 
     Raises:
         UsageError: for a version below 1, or classes that do not fit the model.
-        ExportError: if the version exists, the files cannot be written, or the answers differ; nothing is
-            left that a server would load.
+        ExportError: if the version exists, the files cannot be written, the model cannot be converted, or
+            the answers differ; nothing is left that a server would load.
     """
     target = _target(out / system.name, version)
-    signatures = system.signatures(model, tuple(classes), **(encoders or {}))
+    form = form or SavedModel()
+    model = form.prepared(model)
+    signatures = form.chosen(system.signatures(model, tuple(classes), **(encoders or {})))
     with _published(target) as aside, _progress(f"exporting {system.name}", 4, quiet) as step:
-        _write_saved_model(model, signatures, aside)
+        requests = make_requests(signatures, examples)
+        form.write(model, system.name, signatures, requests, aside)
         step()
         save_model(model, aside / KERAS_FILE)
-        requests = make_requests(signatures, examples)
-        write_requests(aside / WARM_UP_FILE, system.name, requests)
         step()
-        verification, endpoints = verify(model, signatures, requests, aside, aside / WARM_UP_FILE)
+        verification, endpoints = form.verify(model, signatures, requests, aside)
         step()
         card = Card(
+            form=form.name,
             name=system.name,
             version=int(target.name),
             room=system.room,
@@ -163,6 +169,7 @@ def export_model(
             parameters=count_parameters(model),
             signatures=endpoints,
             verification=verification,
+            quantization=form.quantization(),
             training=training,
             data=data,
             metrics=dict(metrics) if metrics is not None else None,
@@ -222,16 +229,6 @@ def _progress(title: str, steps: int, quiet: bool) -> Iterator[Any]:
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task(title, total=steps)
         yield lambda: progress.advance(task)
-
-
-def _write_saved_model(model: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for resource in {id(one): one for signature in signatures.values() for one in signature.tracked}.values():
-        archive.track(resource)
-    for name, signature in signatures.items():
-        archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
-    archive.write_out(str(folder), verbose=False)
 
 
 def _metrics(run: Run) -> dict[str, Any] | None:

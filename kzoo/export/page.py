@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from kzoo.cards import markdown_table
 from kzoo.export.card import Card, TensorDescription
 
+ANSWERED_BY = {
+    "savedmodel": "a process without kzoo and Keras",
+    "litert": "LiteRT's interpreter",
+    "onnx": "ONNX Runtime",
+}
+
 
 def render_page(card: Card) -> str:
     """Return the page; it is a function of the card alone."""
@@ -39,11 +45,7 @@ def _lines(card: Card) -> Iterator[str]:
             for name, one in sorted(card.signatures.items())
         ],
     )
-    yield (
-        f"\nBefore it was published, a process without kzoo and Keras answered {card.verification.requests} "
-        f"requests; its answers differ from the Keras model's by at most "
-        f"{card.verification.largest_difference:.2g} ({card.verification.tolerance:g} is allowed).\n"
-    )
+    yield f"\n{_verified(card)}\n"
     yield from _training(card)
     yield "## Metrics\n"
     if card.metrics is None:
@@ -66,6 +68,22 @@ def _input(card: Card) -> str:
         parts.append(f"{card.input.normalization} normalisation")
     parts += [f"{name.replace('_', ' ')} {encoder}" for name, encoder in card.input.encoders.items()]
     return ", ".join(parts)
+
+
+def _verified(card: Card) -> str:
+    who = ANSWERED_BY[card.form]
+    if (cost := card.quantization) is not None:
+        return (
+            f"Weights and activations are rounded to int8, calibrated on {cost.calibration_images:,} images "
+            f"of {cost.calibrated_on}. On {cost.measured_images:,} images of {cost.measured_on} the error is "
+            f"{cost.error_percent:.2f} %; of the Keras model it is {cost.error_percent_before:.2f} % "
+            f"({cost.most_loss_percent:g} percentage points more are allowed)."
+        )
+    return (
+        f"Before it was published, {who} answered {card.verification.requests} requests; its answers differ "
+        f"from the Keras model's by at most {card.verification.largest_difference:.2g} "
+        f"({card.verification.tolerance:g} is allowed)."
+    )
 
 
 def _training(card: Card) -> Iterator[str]:

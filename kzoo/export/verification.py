@@ -63,7 +63,7 @@ def verify(
             signature = signatures[request.signature]
             expected = signature.function(*(request.inputs[spec.name] for spec in signature.inputs))
         values = {name: value.numpy() for name, value in expected.items()}
-        largest = max(largest, _compare(request, values, answer, tolerance))
+        largest = max(largest, compare(request, values, answer, tolerance))
     result = Verification(
         requests=len(requests), compute_dtype=compute_dtype, tolerance=tolerance, largest_difference=largest
     )
@@ -98,8 +98,13 @@ def _answers_of_clean_process(export: Path, records: Path) -> tuple[list[Answer]
     return answered, {name: Endpoint.model_validate(one) for name, one in description.items()}
 
 
-def _compare(request: Request, expected: Answer, received: Answer, tolerance: float) -> float:
-    """Return the largest difference of the numbers; ExportError if one is too large."""
+def compare(request: Request, expected: Answer, received: Answer, tolerance: float) -> float:
+    """Return the largest difference of the numbers in two answers to `request`.
+
+    Raises:
+        ExportError: if names, shapes or labels differ, or numbers by more than `tolerance`, absolute and
+            relative.
+    """
     where = f"signature {request.signature!r}"
     if expected.keys() != received.keys():
         raise ExportError(f"{where}: expected outputs {sorted(expected)}; the export has {sorted(received)}")

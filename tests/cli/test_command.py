@@ -111,6 +111,8 @@ def test_a_printed_recipe_is_read_back(tmp_path: Path) -> None:
         (["evaluate", "nowhere"], 4, "no run folder at nowhere"),
         (["evaluate", "empty"], 4, "no run.json"),
         (["export", "broken"], 4, "run.json cannot be read"),
+        (["export", "broken", "--int8"], 2, "--int8 goes with --format litert"),
+        (["export", "broken", "--format", "litert", "--calibrate", "x"], 2, "--calibrate goes with --int8"),
         (["finetune", "broken.keras", "--data", "x"], 4, "broken.keras"),
         (["serve", "nowhere"], 6, "nowhere"),
         (["query", "cfn_a", "broken.keras", "--server", "127.0.0.1:1", "--timeout", "1"], 6, "not ready"),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kzoo import registry
 from kzoo.errors import ExportError
 from kzoo.export.requests import Request, make_requests, write_requests
-from kzoo.export.verification import _compare, verify
+from kzoo.export.verification import compare, verify
 from kzoo.system import Signature
 
 CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen")
@@ -68,19 +68,19 @@ ASKED = Request("serving_default", {})
 
 def test_names_of_equal_scores_may_change_places() -> None:
     expected = answer([0.5, 0.2, 0.2, 0.1], [b"a", b"b", b"c", b"d"])
-    assert _compare(ASKED, expected, answer([0.5, 0.2, 0.2, 0.1], [b"a", b"c", b"b", b"d"]), 1e-5) == 0.0
+    assert compare(ASKED, expected, answer([0.5, 0.2, 0.2, 0.1], [b"a", b"c", b"b", b"d"]), 1e-5) == 0.0
     with pytest.raises(ExportError, match="classes should be b'a'; it is b'b'"):
-        _compare(ASKED, expected, answer([0.5, 0.2, 0.2, 0.1], [b"b", b"a", b"c", b"d"]), 1e-5)
+        compare(ASKED, expected, answer([0.5, 0.2, 0.2, 0.1], [b"b", b"a", b"c", b"d"]), 1e-5)
 
 
-def test_numbers_are_compared_within_the_tolerance() -> None:
+def test_numbers_arecompared_within_the_tolerance() -> None:
     expected = answer([0.5, 0.3], [b"a", b"b"])
-    assert _compare(ASKED, expected, answer([0.5, 0.300005], [b"a", b"b"]), 1e-5) == pytest.approx(
+    assert compare(ASKED, expected, answer([0.5, 0.300005], [b"a", b"b"]), 1e-5) == pytest.approx(
         5e-6, rel=0.02
     )
     for wrong in (0.3001, float("nan")):
         with pytest.raises(ExportError, match="scores differs by"):
-            _compare(ASKED, expected, answer([0.5, wrong], [b"a", b"b"]), 1e-5)
+            compare(ASKED, expected, answer([0.5, wrong], [b"a", b"b"]), 1e-5)
 
 
 def test_other_outputs_and_shapes_are_found() -> None:
@@ -88,9 +88,9 @@ def test_other_outputs_and_shapes_are_found() -> None:
     with pytest.raises(
         ExportError, match=r"expected outputs .*'classes', 'scores'.*; the export has .*'scores'"
     ):
-        _compare(ASKED, expected, {"scores": expected["scores"]}, 1e-5)
+        compare(ASKED, expected, {"scores": expected["scores"]}, 1e-5)
     with pytest.raises(ExportError, match=r"should have shape \(1, 2\); the export has \(1, 3\)"):
-        _compare(ASKED, expected, answer([0.5, 0.3, 0.1], [b"a", b"b", b"c"]), 1e-5)
+        compare(ASKED, expected, answer([0.5, 0.3, 0.1], [b"a", b"b", b"c"]), 1e-5)
 
 
 def test_inputs_that_no_image_fits_are_refused() -> None:
