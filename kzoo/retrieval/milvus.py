@@ -1,7 +1,7 @@
 """The same index on a Milvus server, or in a Milvus Lite file, past what one machine's memory holds.
 
-A server's index type is SCANN. Milvus Lite 3.2 takes that name but has no such type and would scan every
-vector; in its files the type is IVF_FLAT: the same cells, without the hashing.
+A server's index type is SCANN. Milvus Lite 3.2 has no such type: it scans small collections whole and refuses
+larger ones. In its files the type is IVF_FLAT: the same cells, without the hashing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from kzoo.errors import UnknownNameError, UsageError
 from kzoo.evaluation import deepindex_comparison as comparison
 from kzoo.evaluation import deepindex_rivals as rivals
 from kzoo.evaluation import deepindex_tables as tables
-from kzoo.evaluation.deepindex_split import NAMES, PAIR, Split, as_csv
+from kzoo.evaluation.deepindex_split import NAMES, Split, as_csv
 from kzoo.systems.deepindex.vectors import unit_length
 
 GROUPS, EACH = 12, 6
@@ -88,7 +88,7 @@ def images() -> comparison.Images:
         np.full((4, 4, 3), 20 * group, np.uint8) if group % 2 else np.zeros((4, 4, 3), np.uint8)
         for group in groups
     ]
-    features = {name: found.features[name] for name in PAIR}
+    features = {name: found.features[name] for name in comparison.INTRA}
     return comparison.Images(
         features, [descriptors[group] for group in groups], rivals.colour_histograms(pictures), groups
     )

@@ -1,8 +1,9 @@
 """Recall at 10 against queries a second: kzoo's index on ScaNN, faiss, hnswlib and exact search, on one core.
 
 Every contender gets the same vectors and queries in a process of its own that is bound to one core, and its
-time is the processor's, so that what else the machine does counts as little as it can. kzoo's index is called
-as its users call it, with all its checks and ids.
+time is the processor's, so that what else the machine does counts as little as it can. When all have built
+their index, they are asked in turn, setting after setting, round after round; figures are medians over the
+rounds. kzoo's index is called as its users call it, with all its checks and ids.
 
     python tools/bench/ann.py --size 200000 --out results/ann
 
@@ -17,192 +18,71 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from _common import processor
+from ann_contenders import CONTENDERS, Exact, K
 from ann_data import DATA
-from typing_extensions import override
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-QUERIES, SINGLE, K = 1000, 100, 10
+QUERIES = 1000
+SINGLE, SINGLE_AT_ONCE, SINGLE_SECONDS = 500, 50, 0.25
+SLOW = 1500  # queries a second below which one round is enough
 TARGET = 0.99
 PACKAGES = ("scann", "faiss-cpu", "hnswlib", "numpy")
+TIMES = ("batched_queries_per_second", "single_queries_per_second")
+
+Row = dict[str, Any]
 
 
-class Contender(ABC):
-    """One way to search; `settings` go from fast to right."""
-
-    settings: tuple[Any, ...] = (None,)
-
-    @abstractmethod
-    def build(self, vectors: Any) -> None:
-        """Take float32 (N, D) of length 1."""
-
-    def use(self, setting: Any) -> None:
-        """Search with one of `settings` from now on."""
-        return
-
-    @abstractmethod
-    def search(self, queries: Any) -> Any:
-        """Return the rows (Q, 10) nearest to each query by dot product."""
-
-
-class Exact(Contender):
-    """A matrix product and a partial sort, by NumPy."""
-
-    @override
-    def build(self, vectors: Any) -> None:
-        self.vectors = vectors
-
-    @override
-    def search(self, queries: Any) -> Any:
-        import numpy as np
-
-        found = []
-        for start in range(0, len(queries), 100):
-            scores = queries[start : start + 100] @ self.vectors.T
-            best = np.argpartition(-scores, K, axis=1)[:, :K]
-            order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1)
-            found.append(np.take_along_axis(best, order, 1))
-        return np.concatenate(found)
-
-
-class Kzoo(Contender):
-    """kzoo.retrieval.Index: a tree, hashing and exact scores again, with a plan's fields changed or not."""
-
-    def __init__(self, **changes: Any) -> None:
-        self.changes = changes
-
-    @override
-    def build(self, vectors: Any) -> None:
-        from kzoo.retrieval import Index, Plan
-
-        leaves = round(len(vectors) ** 0.5)
-        fields = {"leaves": leaves, "leaves_to_search": leaves // 10, "block": 4, "reorder": 100}
-        plan = Plan(**(fields | self.changes))
-        ids = [str(row) for row in range(len(vectors))]
-        self.index = Index.build(vectors, ids, plan=plan, model="bench", model_version="1")
-        parts = ((1 / 64, 60), (1 / 32, 60), (1 / 32, 120), (1 / 24, 60), (1 / 24, 100), (1 / 16, 60))
-        more = ((1 / 16, 120), (1 / 8, 120), (1 / 4, 120), (1 / 2, 250))
-        self.settings = tuple((max(1, round(leaves * part)), reorder) for part, reorder in parts + more)
-
-    @override
-    def use(self, setting: Any) -> None:
-        self.leaves, self.reorder = setting
-
-    @override
-    def search(self, queries: Any) -> Any:
-        return self.index.search(queries, K, leaves_to_search=self.leaves, reorder=self.reorder).indices
-
-
-class Faiss(Contender):
-    """An index of faiss by its factory's words; N stands for the square root of the gallery's size."""
-
-    index: Any  # of the class that the factory gives
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    @override
-    def build(self, vectors: Any) -> None:
-        import faiss
-
-        cells = round(len(vectors) ** 0.5)
-        words = self.words.replace("N", str(cells), 1) if "IVF" in self.words else self.words
-        self.index = faiss.index_factory(vectors.shape[1], words, faiss.METRIC_INNER_PRODUCT)
-        if "HNSW" in words:
-            self.index.hnsw.efConstruction = 80
-            self.settings = (16, 18, 20, 24, 32, 64)
-        elif "RFlat" in words:
-            parts = ((1 / 32, 6), (1 / 24, 4), (1 / 24, 6), (1 / 16, 6), (1 / 16, 8), (1 / 8, 12))
-            self.settings = tuple((max(1, round(cells * part)), factor) for part, factor in parts)
-        elif "IVF" in words:
-            self.settings = tuple(max(1, round(cells / part)) for part in (64, 32, 16, 8, 4))
-        if not self.index.is_trained:
-            self.index.train(vectors[:100_000])
-        self.index.add(vectors)
-
-    @override
-    def use(self, setting: Any) -> None:
-        import faiss
-
-        if "HNSW" in self.words:
-            self.index.hnsw.efSearch = setting
-        elif "RFlat" in self.words:
-            inverted: Any = faiss.downcast_index(self.index.base_index)
-            inverted.nprobe, self.index.k_factor = setting
-        elif "IVF" in self.words:
-            self.index.nprobe = setting
-
-    @override
-    def search(self, queries: Any) -> Any:
-        return self.index.search(queries, K)[1]
-
-
-class Hnswlib(Contender):
-    """The authors' own HNSW."""
-
-    settings = (16, 18, 20, 24, 32, 64)
-
-    @override
-    def build(self, vectors: Any) -> None:
-        import hnswlib
-
-        self.index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-        self.index.init_index(max_elements=len(vectors), ef_construction=80, M=32)
-        self.index.add_items(vectors, num_threads=1)
-
-    @override
-    def use(self, setting: Any) -> None:
-        self.index.set_ef(setting)
-
-    @override
-    def search(self, queries: Any) -> Any:
-        return self.index.knn_query(queries, k=K, num_threads=1)[0]
-
-
-CONTENDERS: dict[str, Callable[[], Contender]] = {
-    "exact": Exact,
-    "kzoo": Kzoo,
-    "kzoo, finer hashes": lambda: Kzoo(block=2),
-    "faiss flat": lambda: Faiss("Flat"),
-    "faiss IVF": lambda: Faiss("IVFN,Flat"),
-    "faiss IVF, fast-scan PQ": lambda: Faiss("IVFN,PQ256x4fs,RFlat"),
-    "faiss HNSW": lambda: Faiss("HNSW32,Flat"),
-    "hnswlib": Hnswlib,
-}
-
-
-def measure(name: str, folder: Path) -> None:
-    """Build one contender and print a line of JSON for each of its settings."""
+def serve(name: str, folder: Path) -> None:
+    """Build one contender, print what that took, and measure each setting whose number is read."""
     import numpy as np
 
     vectors, queries, truth = (np.load(folder / f"{one}.npy") for one in ("vectors", "queries", "truth"))
     contender, before = CONTENDERS[name](), resident_mebibytes()
-    build, _ = seconds(lambda: contender.build(vectors))
-    memory = resident_mebibytes() - before
-    for setting in contender.settings:
-        contender.use(setting)
-        single, _ = seconds(lambda: [contender.search(query[None]) for query in queries[:SINGLE]])
+    build, _ = seconds(partial(contender.build, vectors))
+    built: Row = {
+        "build_seconds": round(build, 1),
+        "memory_mebibytes": round(resident_mebibytes() - before),
+        "settings": ["" if one is None else str(one) for one in contender.settings],
+    }
+    print(json.dumps(built), flush=True)
+    del vectors  # a contender that needs them holds them
+    for line in sys.stdin:
+        contender.use(contender.settings[int(line)])
+        single = single_queries_per_second(contender.search, queries)
         batch, found = seconds(lambda: contender.search(queries))
         hits = [len(set(row) & set(right)) for row, right in zip(found.tolist(), truth.tolist(), strict=True)]
-        row = {
-            "contender": name,
-            "setting": "" if setting is None else str(setting),
-            "recall_at_10": round(sum(hits) / (K * len(hits)), 4),
-            "batched_queries_per_second": round(len(queries) / batch, 1),
-            "single_queries_per_second": round(SINGLE / single, 1),
-            "build_seconds": round(build, 1),
-            "memory_mebibytes": round(memory),
-        }
-        print(json.dumps(row), flush=True)
+        times = (len(queries) / batch, single)
+        measured = {"recall_at_10": round(sum(hits) / (K * len(hits)), 4)} | dict(
+            zip(TIMES, times, strict=True)
+        )
+        print(json.dumps(measured), flush=True)
+
+
+def single_queries_per_second(search: Callable[[Any], Any], queries: Any) -> float:
+    """Ask one query a call, until there were SINGLE of them or SINGLE_SECONDS are over."""
+    asked, spent = 0, 0.0
+    while asked < SINGLE and spent < SINGLE_SECONDS:
+        part = queries[asked : asked + SINGLE_AT_ONCE]
+        took, _ = seconds(partial(_each, search, part))
+        asked, spent = asked + len(part), spent + took
+    return asked / spent
+
+
+def _each(search: Callable[[Any], Any], queries: Any) -> None:
+    for query in queries:
+        search(query[None])
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -229,36 +109,95 @@ def prepare(data: str, size: int, folder: Path) -> None:
         np.save(folder / f"{name}.npy", array)
 
 
-def run(data: str, size: int, names: list[str], core: int) -> list[dict[str, Any]]:
-    """Measure each contender in a process of its own."""
-    rows = []
-    with tempfile.TemporaryDirectory() as place:
+class Worker:
+    """A contender in a process of its own."""
+
+    def __init__(self, name: str, own: list[str], core: int) -> None:
+        self.name = name
+        self.process = subprocess.Popen(
+            [*own, "--serve", name, "--core", str(core)],
+            env={**os.environ, **dict.fromkeys(THREADS, "1")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.built = self._answer()
+        self.settings: list[str] = self.built.pop("settings")
+        print(f"built {name}: {self.built}", flush=True)
+
+    def measure(self, setting: int) -> Row:
+        """Return recall and queries a second."""
+        print(setting, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+    def _answer(self) -> Row:
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            raise SystemExit(f"{self.name} ended with exit code {self.process.wait()}")
+        answer: Row = json.loads(line)
+        return answer
+
+
+def run(data: str, size: int, names: list[str], core: int, rounds: int) -> list[Row]:
+    """Measure each setting of each contender; return a row each."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         own = [sys.executable, __file__, "--in", place, "--data", data, "--size", str(size)]
         subprocess.run([*own, "--prepare"], check=True)
-        for name in names:
-            ended = subprocess.run(
-                [*own, "--measure", name, "--core", str(core)],
-                env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            for line in ended.stdout.splitlines():
-                rows.append({"data": data, "size": size, **json.loads(line)})
-                print(line, flush=True)
-    return rows
+        workers = [Worker(name, own, core) for name in names]
+        for worker in workers:
+            stack.callback(worker.close)
+        print(f"measuring {data}", flush=True)
+        clock, busy = time.monotonic(), busy_seconds()
+        found = asked_in_turn(workers, rounds)
+        others = (busy_seconds() - busy) / (time.monotonic() - clock)
+    return [
+        {
+            "data": data,
+            "size": size,
+            "contender": worker.name,
+            "setting": worker.settings[setting],
+            "recall_at_10": times[0]["recall_at_10"],
+            **{name: round(statistics.median(one[name] for one in times), 1) for name in TIMES},
+            "rounds": len(times),
+            **worker.built,
+            "busy_cores": f"{others:.2f} of {os.cpu_count()}",
+        }
+        for (worker, setting), times in found
+    ]
+
+
+def asked_in_turn(workers: list[Worker], rounds: int) -> list[tuple[tuple[Worker, int], list[Row]]]:
+    """Return what each setting of each worker answered, round by round; slow ones are asked once."""
+    answers: list[tuple[tuple[Worker, int], list[Row]]] = [
+        ((worker, setting), []) for worker in workers for setting in range(len(worker.settings))
+    ]
+    for number in range(rounds):
+        for (worker, setting), rows in answers:
+            if number == 0 or rows[0][TIMES[0]] >= SLOW:
+                rows.append(worker.measure(setting))
+                if number == 0:
+                    print(f"{worker.name} {worker.settings[setting]}: {rows[0]}", flush=True)
+    return answers
+
+
+def busy_seconds() -> float:
+    """Return the seconds that all cores together were at work since the machine started."""
+    values = [int(one) for one in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    user, nice, system, _idle, _wait, irq, softirq, *_ = values
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def facts() -> dict[str, str]:
     """Say where and with what the figures were made."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line for line in lines if line.startswith("model name")]
     present = [name for name in PACKAGES if name != "hnswlib" or has_hnswlib()]
     versions = " ".join(f"{name}={importlib.metadata.version(name)}" for name in present)
-    machine = models[0].partition(":")[2].strip() if models else platform.processor()
-    return {"machine": f"{machine}, one core", "versions": versions, "commit": commit.stdout.strip()}
+    return {"machine": f"{processor()}, one core", "versions": versions, "commit": commit.stdout.strip()}
 
 
 def has_hnswlib() -> bool:
@@ -272,29 +211,30 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=200_000)
     parser.add_argument("--data", nargs="*", choices=DATA, default=list(DATA))
     parser.add_argument("--only", nargs="*", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/ann"))
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--in", dest="folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.prepare:
         prepare(given.data[0], given.size, given.folder)
         return
-    if given.measure:
+    if given.serve:
         os.sched_setaffinity(0, {given.core})
-        measure(given.measure, given.folder)
+        serve(given.serve, given.folder)
         return
     names = [name for name in given.only if name != "hnswlib" or has_hnswlib()]
     said = facts()
-    rows = []
+    rows: list[Row] = []
     for data in given.data:
-        rows += [{**row, **said} for row in run(data, given.size, names, given.core)]
+        rows += [{**row, **said} for row in run(data, given.size, names, given.core, given.rounds)]
         write(rows, given.out)
 
 
-def write(rows: list[dict[str, Any]], out: Path) -> None:
-    """Write OUT.csv and OUT.png, and print for each contender its fastest setting of recall .99 or more."""
+def write(rows: list[Row], out: Path) -> None:
+    """Write OUT.csv and OUT.png, and print each contender's fastest settings of recall .99 or more."""
     from ann_curve import draw
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -303,14 +243,20 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     draw(rows, out.with_suffix(".png"))
+    for line in fastest(rows):
+        print(line)
+
+
+def fastest(rows: list[Row]) -> Iterator[str]:
+    """Say for each data set, contender and way to ask which setting of recall .99 or more is the fastest."""
     for data, name in dict.fromkeys((row["data"], row["contender"]) for row in rows):
-        right = [
-            row
-            for row in rows
-            if (row["data"], row["contender"]) == (data, name) and row["recall_at_10"] >= TARGET
-        ]
-        best = max(right, key=lambda row: row["batched_queries_per_second"], default=None)
-        print(f"{data}: {name}: {best or 'does not reach ' + str(TARGET)}")
+        own = [row for row in rows if (row["data"], row["contender"]) == (data, name)]
+        right = [row for row in own if row["recall_at_10"] >= TARGET]
+        for way in TIMES:
+            best = max(right, key=lambda row: row[way], default=None)
+            what = f"{best['setting']} {best['recall_at_10']} {best[way]}" if best else "none"
+            print_name = way.removesuffix("_queries_per_second")
+            yield f"{data}: {name}: {print_name}: {what}"
 
 
 if __name__ == "__main__":

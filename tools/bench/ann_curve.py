@@ -22,6 +22,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     sets = list(dict.fromkeys(row["data"] for row in rows))
     figure, panels = pyplot.subplots(len(sets), len(WAYS), figsize=(11, 4.2 * len(sets)), squeeze=False)
     for line, data in zip(panels, sets, strict=True):
+        size = next(row["size"] for row in rows if row["data"] == data)
         for panel, (way, column) in zip(line, WAYS.items(), strict=True):
             for name in dict.fromkeys(row["contender"] for row in rows):
                 points = sorted(
@@ -32,7 +33,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 panel.plot(*zip(*points, strict=True), "o-", label=name, markersize=4)
             panel.axvline(0.99, color="grey", linewidth=0.8, linestyle=":")
             panel.set(
-                title=f"{data}, {rows[0]['size']:,} x 512, {way}",
+                title=f"{data}, {size:,} x 512, {way}",
                 xlabel="recall at 10",
                 ylabel="queries a second of one core",
                 yscale="log",
