@@ -77,7 +77,7 @@ def overhead(server: Server, base: Path, model: str, *, rounds: int, calls: int,
         def ask() -> None:
             client.predict(model, {"image": pixels}, signature=TENSOR_SIGNATURE, version=1, outputs=[OUTPUT])
 
-        measured = (
+        measured: Sequence[Callable[[], float]] = (
             lambda: _mean_ms(lambda: answer(pixels), calls),
             lambda: _mean_ms(lambda: answer(pixels), calls, pause_seconds=PAUSE_SECONDS),
             lambda: _mean_ms(lambda: carry(request), calls),
