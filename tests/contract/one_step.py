@@ -10,8 +10,6 @@ from kzoo import registry
 from kzoo.system import System
 from kzoo.training.tasks import find_task
 
-SYSTEMS = [registry.find(name) for name in registry.names()]
-IN_GRAPHS = {(system.room, system.task): system.name for system in reversed(SYSTEMS)}.values()
 FEW_NEGATIVES = ["loss_options.count=2", "loss_options.margin=2.0"]
 
 
@@ -27,8 +25,15 @@ def trained_one_step(system: System, model: keras.Model) -> keras.Model:
     x, y = inputs(system, model), targets(system)
     batch = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), (x, y))
     fitted = find_task(system.task).compile(model, system, recipe, keras.optimizers.SGD(1.0), batch)
-    fitted.run_eagerly = system.name not in IN_GRAPHS
+    fitted.run_eagerly = not is_first_of_its_kind(system)
     if system.judgements_reference:
         x, y = tf.nest.map_structure(lambda array: array[:2], (x, y))
     fitted.train_on_batch(x, y)
     return fitted
+
+
+def is_first_of_its_kind(system: System) -> bool:
+    """Say whether no model of the same room and task was registered before."""
+    kind = system.room, system.task
+    alike = (one for one in map(registry.find, registry.names()) if (one.room, one.task) == kind)
+    return next(alike).name == system.name

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_contract
+import test_every_model
+import test_mixed_precision
+import test_one_step
 from make_docs_tables import with_tables
 from new_system import PLACEHOLDER, TEMPLATE, write_system
 from tiny_models import CLASSES, pictures, tiny
@@ -38,12 +40,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_it_passes_the_contract(written: Path, tmp_path: Path) -> None:
-    contract = test_contract.TestEveryModel()
-    contract.test_metadata_is_what_the_model_is(NAME)
-    contract.test_one_step_changes_every_weight(NAME)
-    contract.test_save_and_reload_equal(NAME, tmp_path)
-    contract.test_mixed_precision_trains(NAME, "mixed_float16")
-    contract.test_features_are_finite_and_named(NAME)
+    test_every_model.test_metadata_is_what_the_model_is(NAME)
+    test_one_step.test_one_step_changes_every_weight(NAME)
+    test_every_model.test_save_and_reload_equal(NAME, tmp_path)
+    test_mixed_precision.test_mixed_precision_trains(NAME, "mixed_float16")
+    test_every_model.test_features_are_finite_and_named(NAME)
 
 
 def test_its_endpoints_answer(written: Path) -> None:

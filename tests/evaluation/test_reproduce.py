@@ -142,7 +142,7 @@ def test_a_training_that_fails_is_named_and_the_others_go_on(place: Path, small_
     with pytest.raises(
         RunError, match=r"1 of 4 runs failed.*\n  cnn_a seed 0 ended with exit code 4.*no run;"
     ):
-        again(small_folder, place)
+        again(small_folder, place, announce=False)
     assert [(line["system"], line["seed"]) for line in lines(place)] == [
         ("cfn_a", "0"),
         ("cnn_a", "1"),
@@ -181,13 +181,14 @@ def test_what_is_trained_but_not_evaluated_is_evaluated(place: Path, small_folde
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: signal.Signals) -> None:
-    epochs = 90
+    epochs = 40
     overrides = (f"epochs={epochs}", *OVERRIDES[1:])
     call = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from kzoo.evaluation.reproduce import reproduce; "
         f"reproduce('2.2', {str(small_folder)!r}, seeds=1, rows='cfn_a', overrides={overrides!r}, "
-        f"runs_folder=Path({str(tmp_path / 'runs')!r}), results_folder=Path({str(tmp_path / 'results')!r}))"
+        f"runs_folder=Path({str(tmp_path / 'runs')!r}), results_folder=Path({str(tmp_path / 'results')!r}), "
+        "announce=False)"
     )
     folder = run_folder(tmp_path, "cfn_a", 0)
     process = processes.Process("-c", call)
@@ -199,7 +200,7 @@ def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: sign
     rows = (folder / "history.csv").read_text().splitlines()
     assert 3 <= len(rows) <= epochs
 
-    report = again(small_folder, tmp_path, seeds=1, rows="cfn_a", overrides=overrides, jobs=1)
+    report = again(small_folder, tmp_path, seeds=1, rows="cfn_a", overrides=overrides, jobs=1, announce=False)
 
     assert len(report.runs) == 1
     history = (folder / "history.csv").read_text().splitlines()
