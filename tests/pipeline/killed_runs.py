@@ -12,19 +12,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import processes
+from PIL import Image
 
 from kzoo import registry
 from tfx_pipeline.settings import Settings
 
 Moment = Callable[[str, tuple[Any, ...]], bool]
 HANG_SECONDS = 1800
+METRICS = {"Evaluator": "accuracy", "KzooEvaluator": "mean_average_precision"}
+"""By which each evaluator is the one that decides."""
 
 
-def settings_in(folder: Path) -> Settings:
+def settings_in(folder: Path, evaluator: str = "Evaluator") -> Settings:
     """Return the settings of the smallest network, one epoch of it, that is always blessed."""
     system = registry.find("cfn_a")
-    recipe = system.recipe("house_emoji").override(["epochs=1", "blessing.worse_by=1", "batch_size=4"])
+    recipe = system.recipe("house_emoji").override(
+        [
+            "epochs=1",
+            "batch_size=4",
+            f"blessing={{at_least: 0, worse_by: 1, metric: {METRICS[evaluator]}}}",
+        ]
+    )
     root = folder / "pipeline"
     return Settings(
         system="cfn_a",
@@ -37,6 +47,18 @@ def settings_in(folder: Path) -> Settings:
         keep=2,
         strategy="single",
     )
+
+
+def pictures(folder: Path, seed: int) -> Path:
+    """Draw a folder of images of two classes, eight of each in each split."""
+    generator = np.random.default_rng(seed)
+    for split in ("train", "validation", "test"):
+        for name in ("dark", "light"):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(8):
+                pixels = generator.integers(0, 60, (32, 32, 3), np.uint8) + (180 if name == "light" else 0)
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / split / name / f"{seed}-{number}.png")
+    return folder
 
 
 def as_it_begins(event: str, arguments: tuple[Any, ...]) -> bool:
@@ -61,12 +83,23 @@ def before_a_process_starts(event: str, arguments: tuple[Any, ...]) -> bool:
     return event == "subprocess.Popen"
 
 
-def run(folder: Path, component: str = "", moment: Moment = as_it_begins) -> int:
+def run(
+    folder: Path, component: str = "", moment: Moment = as_it_begins, evaluator: str = "Evaluator"
+) -> int:
     """Run the pipeline, killed in `component` at `moment`, or to its end; return the exit code."""
-    return processes.run(__file__, folder, component, moment.__name__, timeout=HANG_SECONDS).returncode
+    told = (folder, component, moment.__name__, evaluator)
+    return processes.run(__file__, *told, timeout=HANG_SECONDS).returncode
 
 
-def _run(folder: Path, component: str, moment: Moment) -> None:
+def output(folder: Path) -> str:
+    """Run the pipeline, which fails, and return what it says."""
+    told = (folder, "", as_it_begins.__name__, "Evaluator")
+    ended = processes.run(__file__, *told, timeout=HANG_SECONDS)
+    assert ended.returncode == 1, ended.stderr
+    return ended.stderr
+
+
+def _run(folder: Path, component: str, moment: Moment, evaluator: str) -> None:
     from tfx_pipeline.runs import run_local
 
     begun = ""
@@ -81,7 +114,7 @@ def _run(folder: Path, component: str, moment: Moment) -> None:
         sys.audit("kzoo.component_begins")
 
     sys.addaudithook(die)
-    run_local(settings_in(folder), say)
+    run_local(settings_in(folder, evaluator), say)
 
 
 def _is_number(path: object) -> bool:
@@ -89,6 +122,6 @@ def _is_number(path: object) -> bool:
 
 
 if __name__ == "__main__":
-    _, place, where, when = sys.argv
+    _, place, where, when, by = sys.argv
     sys.argv = ["kzoo"]  # absl reads flags from it
-    _run(Path(place), where, globals()[when])
+    _run(Path(place), where, globals()[when], by)

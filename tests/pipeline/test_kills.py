@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import killed_runs
-import numpy as np
 import pytest
+from changed_spans import Examples, deliver_changed
 from killed_runs import (
     as_it_begins,
     before_a_checkpoint_has_its_name,
     before_a_process_starts,
     before_a_version_has_its_name,
+    pictures,
 )
-from PIL import Image
 
 from kzoo.data.sources import open_source
 from kzoo.errors import DataError, KzooError
@@ -42,6 +42,7 @@ MOMENTS = [
     ("Trainer", before_a_checkpoint_has_its_name),
     ("Trainer", before_a_process_starts),
     ("Evaluator", as_it_begins),
+    ("KzooEvaluator", as_it_begins),
     ("IndexBuilder", as_it_begins),
     ("EmbeddedInfraValidator", before_a_process_starts),
     ("VersionPusher", before_a_version_has_its_name),
@@ -56,20 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def pictures(folder: Path, seed: int) -> Path:
-    generator = np.random.default_rng(seed)
-    for split in ("train", "validation", "test"):
-        for name in ("dark", "light"):
-            (folder / split / name).mkdir(parents=True)
-            for number in range(8):
-                pixels = generator.integers(0, 60, (32, 32, 3), np.uint8) + (180 if name == "light" else 0)
-                Image.fromarray(pixels.astype(np.uint8)).save(folder / split / name / f"{seed}-{number}.png")
-    return folder
-
-
 @pytest.mark.parametrize(("component", "moment"), MOMENTS)
 def test_killed_in_a_component(folder: Path, component: str, moment: killed_runs.Moment) -> None:
-    assert killed_runs.run(folder, component, moment) == -signal.SIGKILL
+    evaluator = component if component in killed_runs.METRICS else "Evaluator"
+    assert killed_runs.run(folder, component, moment, evaluator) == -signal.SIGKILL
     assert versions(folder / "savedmodels" / "cfn_a") == []
 
 
@@ -90,7 +81,8 @@ def test_a_rollback_gives_the_baseline_and_old_artifacts_go(folder: Path) -> Non
     first = list_runs(settings.metadata)[-1].model
     deliver(open_source(str(pictures(folder / "second", seed=1))), settings.spans)
     assert last_pushed(settings) == first
-    assert killed_runs.run(folder) == 0
+    assert killed_runs.run(folder, evaluator="KzooEvaluator") == 0
+    assert list_runs(settings.metadata)[-1].metric == "mean_average_precision"
     second = list_runs(settings.metadata)[-1].model
     served = settings.destination / "cfn_a"
     assert versions(served) == [1, 2]
@@ -113,6 +105,25 @@ def test_a_rollback_gives_the_baseline_and_old_artifacts_go(folder: Path) -> Non
     assert not any(Path(one).exists() for one in gone)
     assert len(list(examples.iterdir())) < before
     assert [Path(model).is_dir() for model in (first, second)] == [True, True]
+
+
+def test_examples_of_another_schema_stop_the_run_in_words(folder: Path, tmp_path: Path) -> None:
+    def change(examples: Examples, classes: object) -> None:
+        examples[0].features.feature["label"].int64_list.value[:] = [7]
+        examples[1].features.feature["class"].bytes_list.value[:] = [b"grey"]
+        del examples[2].features.feature["image_bytes"]
+
+    spans = killed_runs.settings_in(tmp_path).spans
+    shutil.copytree(killed_runs.settings_in(folder).spans / "span-1", spans / "span-1")
+    deliver_changed(spans, 2, change)
+    said = killed_runs.output(tmp_path)
+    assert "AnomalyGate of kzoo-cfn-a failed: the spans do not fit their schema: " in said
+    for expected in (
+        "split train: class: Examples contain values missing from the schema: grey",
+        "split train: image_bytes: The feature was present in fewer examples than expected",
+        "split train: label: Unexpectedly large value: 7",
+    ):
+        assert expected in said
 
 
 def test_a_locked_a_broken_and_a_lost_metadata_store(folder: Path) -> None:
