@@ -42,7 +42,8 @@ class BatchedRunner:
     """Runs a signature on the rows of several calls at once; each gets its own rows back.
 
     Unless batches are to be waited for, a call that finds no other one at work is run alone at once, and the
-    others are batched as long as that gains something.
+    others are batched as long as that gains something. The first call of all, a warm-up request where the
+    export has some, goes through its queue, for that is made then and takes a while.
 
     An error in a batch is one call's doing and hits all: so each call of the batch is then run alone, and
     gets its own answer or its own error.
@@ -78,7 +79,8 @@ class BatchedRunner:
         turn = self._gain.begin()
         inputs = [arrays[name] for name in sorted(arrays)]
         try:
-            queue = self._queue(inputs) if turn.batched or self._waits else None
+            first = not self._queues
+            queue = self._queue(inputs) if first or turn.batched or self._waits else None
             if queue is None:
                 return self._alone(arrays, progress)
             return self._run_in(queue, inputs, arrays, progress)

@@ -163,9 +163,18 @@ def test_what_has_no_row_for_each_row_is_run_alone(
 
 def test_a_call_that_finds_no_other_at_work_does_not_wait(folder: Path) -> None:
     servable = load("calculator", 1, folder, LIMITS, BatchingParameters())
+    ask(servable, "scale", x=floats(1))
     outputs, progress = ask(servable, "scale", x=floats(1, 2))
     assert outputs["y"].tolist() == [3, 6]
     assert (progress.batch_size, progress.queue_seconds) == (2, 0)
+
+
+def test_the_first_call_makes_its_queue_and_goes_through_it(folder: Path) -> None:
+    servable = load(
+        "calculator", 1, folder, LIMITS, BatchingParameters(max_batch_size=4, allowed_batch_sizes=(4,))
+    )
+    sizes = [ask(servable, "scale", x=floats(1))[1].batch_size for _ in range(3)]
+    assert sizes == [4, 1, 1], "a batch is filled up to 4 rows; a call alone is not"
 
 
 def test_images_that_cannot_be_decoded_do_not_spoil_those_that_can(tmp_path: Path) -> None:
