@@ -27,9 +27,12 @@ MATCHERS = [name for name in registry.names() if registry.find(name).task == "ma
 
 
 def small_pictures() -> list[bytes]:
-    """Return pictures of two sizes to verify and warm up with; networks for any size keep these sizes."""
-    waves = np.sin(np.mgrid[0:24, 0:32, 0:3].prod(axis=0) / 7) * 127 + 128
-    return [tf.io.encode_png(one.astype(np.uint8)).numpy() for one in (waves, waves[:20, :24])]
+    """Return pictures of two sizes to verify and warm up with; networks for any size keep these sizes.
+
+    No side is shorter than 32, the largest stride of a network.
+    """
+    waves = np.sin(np.mgrid[0:36, 0:44, 0:3].prod(axis=0) / 7) * 127 + 128
+    return [tf.io.encode_png(one.astype(np.uint8)).numpy() for one in (waves, waves[:32, :35])]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
