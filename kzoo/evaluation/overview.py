@@ -31,8 +31,8 @@ NOTES = (
         "number of pairs."
     ),
     (
-        "Chapter 4 trains nothing: tables 4.1 and 4.2 are a grid, table-4-house-skin_tones.md; `kzoo reproduce` "
-        "writes tables 4.3 and 4.4 into files of their own."
+        "Chapter 4 trains nothing: tables 4.1 and 4.2 are a grid, table-4-house-skin_tones.md; "
+        "`kzoo reproduce` writes tables 4.3 and 4.4 into files of their own."
     ),
 )
 
