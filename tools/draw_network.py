@@ -249,8 +249,11 @@ def _top(row: int) -> int:
 
 def draw_registered(name: str, part: str | None = None) -> str:
     """Return the drawing of a registered model with default options, or of a network that is its layer."""
+    import keras
+
     import kzoo
 
+    keras.utils.clear_session()  # operations are numbered through a process; the figure begins with the first
     model = kzoo.create(name)
     return draw(model if part is None else model.get_layer(part))
 
