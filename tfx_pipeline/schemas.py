@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -40,6 +40,14 @@ def add_label(schema: schema_pb2.Schema, classes: Sequence[str], *, several: boo
         for feature in (label, name):
             feature.ClearField("presence")
             feature.ClearField("value_count")
+
+
+def of_encoded(names: Iterable[str]) -> schema_pb2.Schema:
+    """Return the schema of examples that hold one string of bytes of each name, and nothing else."""
+    schema = schema_pb2.Schema()
+    for name in names:
+        add_one(schema, name, schema_pb2.BYTES)
+    return schema
 
 
 def write_schema(schema: schema_pb2.Schema, folder: Path) -> Path:

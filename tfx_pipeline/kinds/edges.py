@@ -13,7 +13,7 @@ from kzoo.data.edge_sources import EdgeSource
 from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
 from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
-from tfx_pipeline.schemas import add_one
+from tfx_pipeline.schemas import of_encoded
 
 EDGES = "edges_bytes"
 
@@ -42,10 +42,7 @@ class Edges(Kind):
 
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return: one picture, edges and id."""
-        schema = schema_pb2.Schema()
-        for name in (ID, IMAGE, EDGES):
-            add_one(schema, name, schema_pb2.BYTES)
-        return schema
+        return of_encoded((ID, IMAGE, EDGES))
 
     def open(self, described: Described, records: Records) -> EdgeSource:
         """Return pictures with edges."""

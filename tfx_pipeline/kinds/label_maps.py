@@ -13,7 +13,7 @@ from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
 from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.kinds.layers import LABEL_MAP
 from tfx_pipeline.records import Records
-from tfx_pipeline.schemas import add_one
+from tfx_pipeline.schemas import of_encoded
 
 if TYPE_CHECKING:
     from kzoo.data.segment_batches import SegmentExamples
@@ -37,10 +37,7 @@ class LabelMaps(Kind):
 
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return: one picture, label map and id."""
-        schema = schema_pb2.Schema()
-        for name in (ID, IMAGE, LABEL_MAP):
-            add_one(schema, name, schema_pb2.BYTES)
-        return schema
+        return of_encoded((ID, IMAGE, LABEL_MAP))
 
     def open(self, described: Described, records: Records) -> LabelSource:
         """Return photographs with label maps."""

@@ -14,7 +14,7 @@ from kzoo.errors import UnknownNameError
 from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
 from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.records import Records
-from tfx_pipeline.schemas import add_one
+from tfx_pipeline.schemas import of_encoded
 
 LABEL_MAP, OUTLINE = "label_map_bytes", "outline_bytes"
 
@@ -84,10 +84,7 @@ class Layers(Kind):
 
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return: one of each layer and one id."""
-        schema = schema_pb2.Schema()
-        for name in (ID, IMAGE, LABEL_MAP, OUTLINE):
-            add_one(schema, name, schema_pb2.BYTES)
-        return schema
+        return of_encoded((ID, IMAGE, LABEL_MAP, OUTLINE))
 
     def open(self, described: Described, records: Records) -> RecordLayers:
         """Return drawings by layer."""

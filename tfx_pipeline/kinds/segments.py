@@ -15,7 +15,7 @@ from tfx_pipeline.examples import ID, IMAGE, byte_values, example_of, strings
 from tfx_pipeline.kinds.kind import Described, Kind, Wanted
 from tfx_pipeline.kinds.layers import LABEL_MAP
 from tfx_pipeline.records import Records
-from tfx_pipeline.schemas import add_one
+from tfx_pipeline.schemas import of_encoded
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,7 @@ class Segments(Kind):
 
     def schema(self, described: Described) -> schema_pb2.Schema:
         """Return: one picture, label map and id."""
-        schema = schema_pb2.Schema()
-        for name in (ID, IMAGE, LABEL_MAP):
-            add_one(schema, name, schema_pb2.BYTES)
-        return schema
+        return of_encoded((ID, IMAGE, LABEL_MAP))
 
     def open(self, described: Described, records: Records) -> SegmentSource:
         """Return photographs with label maps.
