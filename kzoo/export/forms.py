@@ -176,14 +176,19 @@ def described(signatures: Mapping[str, Signature]) -> Endpoints:
 
 
 def write_saved_model(model: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
-    """Write a SavedModel with `signatures` as its endpoints."""
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for resource in {id(one): one for signature in signatures.values() for one in signature.tracked}.values():
-        archive.track(resource)
-    for name, signature in signatures.items():
-        archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
-    archive.write_out(str(folder), verbose=False)
+    """Write a SavedModel with `signatures` as its endpoints, and what they use as its objects.
+
+    The model itself is not among the objects, unlike in `keras.export.ExportArchive`: it would add endpoints
+    of each model within it, which nobody asks. They would take more than half of the time.
+    """
+    exported = tf.Module()
+    exported.weights = [weight.value for weight in model.variables]
+    exported.resources = [*{id(one): one for each in signatures.values() for one in each.tracked}.values()]
+    endpoints = {
+        name: tf.function(one.function, input_signature=list(one.inputs), autograph=False)
+        for name, one in signatures.items()
+    }
+    tf.saved_model.save(exported, str(folder), signatures=endpoints)
 
 
 def _of_numbers(signature: Signature) -> Signature:
