@@ -181,7 +181,7 @@ def test_what_is_trained_but_not_evaluated_is_evaluated(place: Path, small_folde
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: signal.Signals) -> None:
-    epochs = 40
+    epochs = 20
     overrides = (f"epochs={epochs}", *OVERRIDES[1:])
     call = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

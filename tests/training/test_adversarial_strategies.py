@@ -46,10 +46,11 @@ for name in names:
     one = built(single)
     fit(one, data.take(half), "half")
     fit(one, data.skip(half), "one")
-    resumed = built(single)
-    restore_variables(folder / f"{name}-half.npz", state_of(resumed))
-    fit(resumed, data.skip(half), "resumed")
     fit(built(mirrored), data, "two")
+    if name == names[0]:
+        resumed = built(single)
+        restore_variables(folder / f"{name}-half.npz", state_of(resumed))
+        fit(resumed, data.skip(half), "resumed")
 """
 MODELS = ("cyclegan", "swapgan")
 
@@ -63,12 +64,15 @@ def variables(path: Path) -> dict[str, np.ndarray]:
 def test_neither_devices_nor_a_break_change_the_training(tmp_path: Path) -> None:
     processes.run("-c", TRAINED, tmp_path, STEPS, HALF, *MODELS, check=True)
     for model in MODELS:
-        one, two, resumed = (variables(tmp_path / f"{model}-{run}.npz") for run in ("one", "two", "resumed"))
+        one, two = (variables(tmp_path / f"{model}-{run}.npz") for run in ("one", "two"))
         assert {array.dtype.name for array in one.values() if array.dtype.kind == "f"} == {"float64"}
         seen = [int(array) for name, array in one.items() if name.endswith("_seen")]
         assert seen == [4 * STEPS] * 2
         assert sum(name.endswith("_average") for name in one) > 20
-        assert one.keys() == two.keys() == resumed.keys()
+        assert one.keys() == two.keys()
         for name, array in one.items():
             np.testing.assert_allclose(two[name], array, rtol=0, atol=1e-7, err_msg=f"{model} {name}")
-            np.testing.assert_array_equal(resumed[name], array, err_msg=f"{model} {name}")
+    one, resumed = (variables(tmp_path / f"{MODELS[0]}-{run}.npz") for run in ("one", "resumed"))
+    assert one.keys() == resumed.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(resumed[name], array, err_msg=name)
