@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,16 @@ def cache_folder(*parts: str) -> Path:
 
     root = os.environ.get("KZOO_CACHE") or platformdirs.user_cache_dir("kzoo")
     return Path(root).expanduser().joinpath(*parts)
+
+
+def slug(name: str) -> str:
+    """Return a name as part of a file's: its letters, digits, dots and underscores, hyphens for the rest."""
+    return "-".join(re.findall(r"[\w.]+", name))
+
+
+def data_slug(data: str) -> str:
+    """Return a data set's name, or the last part of a folder's path, as part of a file's name."""
+    return slug(data if data.startswith("house/") else Path(data).name)
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

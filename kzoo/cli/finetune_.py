@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from kzoo.cli import options
-from kzoo.cli.options import slug
 from kzoo.cli.quiet import import_tensorflow
+from kzoo.files import data_slug
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def finetune(
             recipe_name=recipe_name,
             recipe=chosen,
             source=source,
-            out=out or Path("runs") / f"{system.name}-on-{slug(data)}",
+            out=out or Path("runs") / f"{system.name}-on-{data_slug(data)}",
             strategy=chosen_strategy,
             precision=mixed_precision.policy,
             deterministic=deterministic,

@@ -79,12 +79,6 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress ba
 WeightsOption = Annotated[Weights, typer.Option(help="Of the best validation epoch, or of the last step.")]
 
 
-def slug(data: str) -> str:
-    """Return a data set's name, or a folder's own, as part of a file name."""
-    name = data if data.startswith("house/") else Path(data).name
-    return name.replace("/", "-").replace(":", "-")
-
-
 def assignments(set_: list[str] | None, seed: int | None) -> list[str]:
     """Join `--set` and `--seed` to the assignments that a recipe is overridden by."""
     return [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from kzoo.cli import options
-from kzoo.cli.options import slug
 from kzoo.cli.quiet import import_tensorflow
+from kzoo.files import data_slug
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def train(
 
     system = registry.find(name)
     recipe_name, chosen = options.recipe_of(system, data, recipe, options.assignments(set_, seed))
-    folder = out or Path("runs") / f"{name}-{slug(chosen.data.name)}"
+    folder = out or Path("runs") / f"{name}-{data_slug(chosen.data.name)}"
 
     import_tensorflow()
     from kzoo.training.strategy import make_strategy

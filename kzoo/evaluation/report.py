@@ -17,7 +17,7 @@ from kzoo.evaluation.page import page
 from kzoo.evaluation.pictures import fusion_weights_picture, history_picture
 from kzoo.evaluation.results import Ordering, Report, Row
 from kzoo.evaluation.statistics import Interval
-from kzoo.files import write_atomic
+from kzoo.files import slug, write_atomic
 
 VERSIONS = ("kzoo", "tensorflow", "keras", "numpy", "python", "machine", "commit")
 TEXT_WIDTH = 110
@@ -54,7 +54,7 @@ def write_report(report: Report, path: Path, further: Mapping[str, bytes] | None
     drawn = {**pictures(report), **(further or {})}
     for title, png in drawn.items():
         write_atomic(
-            path.with_name(f"{path.name}-{title.split(':')[0].lower().replace(' ', '-')}.png"),
+            path.with_name(f"{path.name}-{slug(title.split(':')[0].lower())}.png"),
             png,
         )
     write_atomic(

@@ -25,6 +25,7 @@ from kzoo.evaluation.results import Report, RunResult, summarize
 from kzoo.evaluation.runs_bar import RunsBar
 from kzoo.evaluation.sample_pictures import figures_of_runs
 from kzoo.evaluation.tables import TableDefinition, find_table
+from kzoo.files import data_slug
 from kzoo.training.run_folder import held_alone
 
 
@@ -83,7 +84,7 @@ def reproduce(
         [f"{one.name} {one.reason}" for one in failures],
     )
     figures = figures_of_runs(definition, found, planner.source)
-    write_report(report, results_folder / f"table-{definition.table}-{slug(data)}", figures)
+    write_report(report, results_folder / f"table-{definition.table}-{data_slug(data)}", figures)
     if failures:
         raise RunError(
             f"{len(failures)} of {len(planned)} runs failed; the same command tries them again:\n"
@@ -108,7 +109,7 @@ def hours_left(
 
 
 def _folder(table: TableDefinition, data: str, runs_folder: Path) -> Path:
-    return runs_folder / (table.group or f"table-{table.table}") / slug(data)
+    return runs_folder / (table.group or f"table-{table.table}") / data_slug(data)
 
 
 def _runs(planned: Sequence[PlannedResult]) -> list[PlannedRun]:
@@ -119,12 +120,6 @@ def _runs(planned: Sequence[PlannedResult]) -> list[PlannedRun]:
 
 def _missing(planned: Sequence[PlannedResult]) -> list[PlannedRun]:
     return [run for run in _runs(planned) if not (run.folder / "final.keras").is_file()]
-
-
-def slug(data: str) -> str:
-    """Return a data set's name, or the last part of a folder's path, as part of a file name."""
-    name = data if data.startswith("house/") else Path(data).name
-    return name.replace("/", "-").replace(":", "-")
 
 
 def _train_missing(

@@ -16,9 +16,10 @@ from kzoo.evaluation.deepindex_split import DATA as CHAPTER_4_DATA
 from kzoo.evaluation.deepindex_tables import COMPARISONS, WHOLE
 from kzoo.evaluation.deepindex_tables import reproduce as reproduce_chapter_4
 from kzoo.evaluation.overview import Outcome, write_overview
-from kzoo.evaluation.reproduce import duration, hours_left, reproduce, slug
+from kzoo.evaluation.reproduce import duration, hours_left, reproduce
 from kzoo.evaluation.results import Values, orderings, summarized_rows
 from kzoo.evaluation.tables import TABLES, TableDefinition, TableRow
+from kzoo.files import data_slug
 
 CHAPTER_4_TABLES = (WHOLE, *COMPARISONS)
 HOUSE_DATA: Mapping[str, str] = {
@@ -92,7 +93,7 @@ def reproduce_all(
 def read_outcomes(results_folder: Path) -> list[Outcome]:
     """Return every table of `HOUSE_DATA` as its results say; without rows where there are none yet."""
     return [
-        _outcome(TABLES[table].on(data), data, results_folder / f"table-{table}-{slug(data)}.csv")
+        _outcome(TABLES[table].on(data), data, results_folder / f"table-{table}-{data_slug(data)}.csv")
         for table, data in HOUSE_DATA.items()
     ]
 

@@ -15,7 +15,7 @@ import processes
 import pytest
 
 from kzoo.errors import RunError, UsageError
-from kzoo.evaluation.reproduce import reproduce, slug
+from kzoo.evaluation.reproduce import reproduce
 from kzoo.evaluation.results import Report
 from kzoo.training.run_folder import Run
 
@@ -217,12 +217,6 @@ def test_nothing_is_begun_for_wrong_arguments(tmp_path: Path, small_folder: Path
     with pytest.raises(UsageError, match="recipe key"):
         again(small_folder, tmp_path, overrides=["epoch=3"])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_names_of_data_as_parts_of_file_names() -> None:
-    assert slug("house/emoji") == "house-emoji"
-    assert slug("house/emoji:subcategories") == "house-emoji-subcategories"
-    assert slug("/pictures/of/cats/") == "cats"
 
 
 def end_by(process: processes.Process, how: signal.Signals) -> None:
