@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from on_fakes import OnFakes
 from PIL import Image
 
 from kzoo.data.builders.deepfashion_files import FrontViews, read_partition
@@ -86,30 +86,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DeepfashionInshop, "TEST_IMAGES", 3)
 
 
-class OnFake:
-    """Gives TFDS's own test of builders a folder that is made for it."""
-
-    def test_session(self, *args: Any, **options: Any) -> Any:
-        """A method of TensorFlow's base class that is no test, whatever its name."""
-        return super().test_session(*args, **options)
-
-    test_session.__test__ = False
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.EXAMPLE_DIR = tempfile.mkdtemp()
-        fake(Path(cls.EXAMPLE_DIR))
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        super().tearDownClass()
-        shutil.rmtree(cls.EXAMPLE_DIR)
-
-
-class DeepfashionTest(OnFake, tfds.testing.DatasetBuilderTestCase):
+class DeepfashionTest(OnFakes, tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = DeepfashionInshop
     SPLITS: ClassVar = {"train": 2, "test": 3}
+    FAKE = staticmethod(fake)
 
 
 @pytest.fixture

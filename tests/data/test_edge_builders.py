@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from edge_fakes import BSDS, CONTEXT, fake_bsds, fake_context, fake_nyud, halves, write_annotators
+from on_fakes import OnFakes
 from scipy.io import savemat
 
 from kzoo.boundary_files import read_boundaries
@@ -26,29 +26,6 @@ from kzoo.errors import DataError
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bsds500, "IMAGES", {split: len(names) for split, names in BSDS.items()})
     monkeypatch.setattr(PascalContext, "IMAGES", len(CONTEXT))
-
-
-class OnFakes:
-    """Gives TFDS's own test of builders a folder that is made for it."""
-
-    FAKE: ClassVar[Any]
-
-    def test_session(self, *args: Any, **options: Any) -> Any:
-        """A method of TensorFlow's base class that is no test, whatever its name."""
-        return super().test_session(*args, **options)
-
-    test_session.__test__ = False
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.EXAMPLE_DIR = tempfile.mkdtemp()
-        cls.FAKE(Path(cls.EXAMPLE_DIR))
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        super().tearDownClass()
-        shutil.rmtree(cls.EXAMPLE_DIR)
 
 
 class BsdsTest(OnFakes, tfds.testing.DatasetBuilderTestCase):
