@@ -105,6 +105,14 @@ def test_kzoo_load_gives_the_model_to_fine_tune(exported: Path, tiny_model: kera
     np.testing.assert_array_equal(kzoo.load(exported)(image), tiny_model(image))
 
 
+def test_the_saved_model_is_a_layer_of_keras_too(exported: Path, tiny_model: keras.Model) -> None:
+    layer = keras.layers.TFSMLayer(exported, call_endpoint="serving_tensor")
+    image = np.asarray(PIXELS, np.float32)
+    expected = tf.nn.softmax(tiny_model(normalize(PIXELS, "global_contrast"), training=False))
+    np.testing.assert_allclose(layer(image)["probabilities"], expected, atol=1e-5)
+    assert len(layer.trainable_weights) == len(tiny_model.trainable_weights)
+
+
 def test_a_broken_image_is_named_by_the_loaded_export(exported: Path) -> None:
     ask = tf.saved_model.load(str(exported)).signatures["serving_default"]
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"rows \[1\] of a batch of 3"):
