@@ -7,11 +7,12 @@ features made elsewhere go to the endpoints whose names end in `_tensor`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import keras
 import tensorflow as tf
 
-from kzoo.data.encoders import encoder_graph, find_encoder, runs_in_graph
+from kzoo.data.encoders import EncoderGraph, encoder_graph, find_encoder, runs_in_graph
 from kzoo.data.endpoints import IMAGE_BYTES
 from kzoo.system import Signature
 
@@ -123,8 +124,12 @@ def cosine_signatures(
 
 
 class _Encoders:
-    """The graphs of two encoders, by name."""
+    """The graphs of two encoders, by name, each traced once for all endpoints that call it."""
 
     def __init__(self, image: str, text: str) -> None:
-        self.image = encoder_graph(find_encoder("image", image))
-        self.text = encoder_graph(find_encoder("text", text))
+        self.image = _traced_once(encoder_graph(find_encoder("image", image)), IMAGE_BYTES)
+        self.text = _traced_once(encoder_graph(find_encoder("text", text)), TEXT)
+
+
+def _traced_once(graph: EncoderGraph, spec: tf.TensorSpec) -> EncoderGraph:
+    return replace(graph, features=tf.function(graph.features, input_signature=[spec]))

@@ -70,9 +70,10 @@ def settings_of(system: System, spans: Path, folder: Path) -> Settings:
 
 
 def build_all(folder: Path) -> None:
-    """Build the pipeline of every system over each of its kinds; compile one of each kind for Kubeflow.
+    """Build the pipeline of every system over each of its kinds; compile one of each shape for Kubeflow.
 
-    Writes components.json: "SYSTEM KIND" to the names of its components.
+    Writes components.json: "SYSTEM KIND" to the names of its components, and NAMES.json, a specification with
+    the components of these names.
     """
     from tfx_pipeline.kubeflow import write_specification
     from tfx_pipeline.pipeline import make_pipeline
@@ -83,8 +84,9 @@ def build_all(folder: Path) -> None:
         system = registry.find(name)
         for kind in kinds_of(system):
             settings = settings_of(system, spans[kind.name], folder / "root")
-            components[f"{name} {kind.name}"] = [one.id for one in make_pipeline(settings).components]
-            specification = folder / f"{kind.name}.json"
+            names = [one.id for one in make_pipeline(settings).components]
+            components[f"{name} {kind.name}"] = names
+            specification = folder / f"{'+'.join(sorted(names))}.json"
             if not specification.exists():
                 write_specification(settings, specification, "kzoo:latest")
     (folder / "components.json").write_text(json.dumps(components))

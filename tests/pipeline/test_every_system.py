@@ -30,6 +30,7 @@ def test_the_pipeline_of_every_system_is_built_and_compiles(tmp_path: Path) -> N
     for key, names in components.items():
         decides = "Evaluator" if registry.find(key.split()[0]).task == "classification" else "KzooEvaluator"
         assert {decides, "Trainer", "EmbeddedInfraValidator", "VersionPusher"} <= set(names), key
-    for kind in KINDS:
-        specification = json.loads((tmp_path / f"{kind}.json").read_text())
-        assert "VersionPusher" in specification["pipelineSpec"]["root"]["dag"]["tasks"]
+    for names in {tuple(sorted(names)) for names in components.values()}:
+        specification = json.loads((tmp_path / f"{'+'.join(names)}.json").read_text())
+        assert set(names) - {"baseline"} <= set(specification["pipelineSpec"]["root"]["dag"]["tasks"])
+    assert {key.split()[1] for key in components} == set(KINDS)
