@@ -60,6 +60,7 @@ class Case:
     Attributes:
         system, data: names.
         options: of `kzoo pipeline run`: a short training, and what the model must reach.
+        window: spans that the second run trains on.
         metric: that decides.
         ask: what the server is asked all the while, with an image.
         shuffle: takes the sense from the examples of the third span.
@@ -71,6 +72,7 @@ class Case:
     metric: str
     ask: Callable[[Client, Path], object]
     shuffle: Callable[[Examples, Sequence[str]], None]
+    window: int = 1
 
 
 def _set(*assignments: str) -> tuple[str, ...]:
@@ -80,19 +82,24 @@ def _set(*assignments: str) -> tuple[str, ...]:
 CLASSIFICATION = Case(
     system="cfn_a",
     data="house/emoji",
-    options=_set("epochs=16", "blessing.at_least=0.25"),
+    options=_set(
+        "epochs=16",
+        "options={stages: [[3, [16]], [3, [32]], [3, [64]]], branch_channels: 64, dropout: 0.3}",
+        "blessing.at_least=0.25",
+    ),
     metric="accuracy",
     ask=lambda client, image: client.classify("cfn_a", [image]),
     shuffle=at_random,
+    window=2,
 )
 RETRIEVAL = Case(
     system="alexnet",
     data="house/emoji",
     options=(
         "--index",
-        *_set("epochs=6", "options={channels: [32, 64, 64, 64, 64], units: 128}"),
+        *_set("epochs=6", "options={channels: [16, 32, 32, 32, 32], units: 64}"),
         *_set("optimizer.learning_rate=0.001"),
-        *_set("blessing.metric=mean_average_precision", "blessing.at_least=0.18", "blessing.worse_by=0.05"),
+        *_set("blessing.metric=mean_average_precision", "blessing.at_least=17", "blessing.worse_by=5"),
     ),
     metric="mean_average_precision",
     ask=lambda client, image: client.search("alexnet", image, k=3),
@@ -104,8 +111,8 @@ MATCHING = Case(
     options=_set(
         "epochs=10",
         "options={widths: [128, 64, 64, 64], dropout: 0.3}",
-        "blessing.at_least=0.1",
-        "blessing.worse_by=0.05",
+        "blessing.at_least=50",
+        "blessing.worse_by=30",
     ),
     metric="r_sum",
     ask=lambda client, image: client.embed_text("rrfnet_baseline", ["a smiling cat"]),
@@ -127,8 +134,8 @@ class Place:
         assert ended.returncode == expected, ended.stdout + ended.stderr[-3000:]
         return ended
 
-    def run(self, *arguments: str, expected: int = 0) -> PipelineRun:
-        options = ("--out", self.models, "--window", "2", *self.case.options, *arguments)
+    def run(self, *arguments: object, expected: int = 0) -> PipelineRun:
+        options = ("--out", self.models, "--window", self.case.window, *self.case.options, *arguments)
         self.kzoo("run", self.case.system, *options, expected=expected)
         return list_runs(self.root / "metadata.sqlite")[-1]
 
