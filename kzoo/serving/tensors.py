@@ -41,6 +41,8 @@ _NUMPY_OF: dict[int, np.dtype[Any]] = {
     types_pb2.DT_STRING: _STRING,
 }
 _ENUM_OF = {dtype: enum for enum, dtype in _NUMPY_OF.items()}
+_NAME_OF = {enum: dtype.name for enum, dtype in _NUMPY_OF.items()} | {types_pb2.DT_STRING: "string"}
+"""Looked up once: NumPy puts a name together anew each time that it is asked, for every tensor of a call."""
 
 # The repeated field that holds the values of a dtype, and the dtype in which they stand there.
 _INTEGERS = ("int_val", None)
@@ -100,10 +102,8 @@ class TensorSpec:
 
 def dtype_name(dtype: int) -> str:
     """Return NumPy's name of a DataType ("string" for strings), the enum's own where NumPy has none."""
-    if dtype == types_pb2.DT_STRING:
-        return "string"
-    if dtype in _NUMPY_OF:
-        return _NUMPY_OF[dtype].name
+    if dtype in _NAME_OF:
+        return _NAME_OF[dtype]
     return str(types_pb2.DataType.Name(dtype)) if dtype in types_pb2.DataType.values() else f"dtype {dtype}"
 
 
