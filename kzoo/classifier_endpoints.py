@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from kzoo.data.endpoints import IMAGE_BYTES, checked_images, class_answers, image_spec
+from kzoo.data.endpoints import IMAGE_BYTES, checked_images, class_answers, image_spec, traced_once
 from kzoo.data.images import decode_images
 from kzoo.data.pipeline import normalize
 from kzoo.errors import UsageError
@@ -42,21 +42,23 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
         )
     image_size = model.input_shape[1:3]
     embedding_layer = model.get_layer(system.features["embedding"])
-    embedder = keras.Model(model.input, embedding_layer.output, name=f"{model.name}_embedding")
+    network = keras.Model(model.input, [logits_of(model.output), embedding_layer.output], name=model.name)
 
-    def prepare(image: tf.Tensor) -> tf.Tensor:
-        return normalize(checked_images(image), system.normalization)
+    def logits_and_embedding(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return network(normalize(checked_images(image), system.normalization), training=False)
+
+    compute = traced_once(logits_and_embedding, image_spec(image_size))
 
     def from_tensor(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return class_answers(logits_of(model(prepare(image), training=False)), classes)
+        logits, _ = compute(image)
+        return class_answers(logits, classes)
 
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return from_tensor(decode_images(image_bytes, image_size))
 
     def embed(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = prepare(decode_images(image_bytes, image_size))
-        embedding = tf.cast(embedder(image, training=False), tf.float32)
-        return {"embedding": tf.math.l2_normalize(embedding, axis=-1)}
+        _, embedding = compute(decode_images(image_bytes, image_size))
+        return {"embedding": tf.math.l2_normalize(tf.cast(embedding, tf.float32), axis=-1)}
 
     return {
         "serving_default": Signature(from_bytes, (IMAGE_BYTES,)),

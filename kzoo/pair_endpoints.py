@@ -6,17 +6,19 @@ features made elsewhere go to the endpoints whose names end in `_tensor`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import keras
 import tensorflow as tf
 
-from kzoo.data.encoders import EncoderGraph, encoder_graph, find_encoder, runs_in_graph
-from kzoo.data.endpoints import IMAGE_BYTES
+from kzoo.data.encoders import Encoder, EncoderGraph, encoder_graph, find_encoder, runs_in_graph
+from kzoo.data.endpoints import IMAGE_BYTES, traced_once
 from kzoo.system import Signature
 
 TEXT = tf.TensorSpec((None,), tf.string, name="text")
+RAW_INPUTS = {"image": IMAGE_BYTES, "text": TEXT}
 
 Vectors = Mapping[str, tf.Tensor]
 
@@ -62,11 +64,16 @@ def pair_signatures(
     of_image = tf.TensorSpec((None, dimensions["image"]), tf.float32, name="image_features")
     of_text = tf.TensorSpec((None, dimensions["text"]), tf.float32, name="text_features")
 
-    def embed_image_tensor(image_features: tf.Tensor) -> Vectors:
+    def checked_image(image_features: tf.Tensor) -> Vectors:
         return embed_image(checked_features(image_features, "image_features"))
 
-    def embed_text_tensor(text_features: tf.Tensor) -> Vectors:
+    def checked_text(text_features: tf.Tensor) -> Vectors:
         return embed_text(checked_features(text_features, "text_features"))
+
+    embed_image_tensor, embed_text_tensor = (
+        traced_once(checked_image, of_image),
+        traced_once(checked_text, of_text),
+    )
 
     def score_tensor(image_features: tf.Tensor, text_features: tf.Tensor) -> Vectors:
         return score(embed_image_tensor(image_features), embed_text_tensor(text_features))
@@ -78,23 +85,23 @@ def pair_signatures(
     }
     if image_encoder is None or text_encoder is None or not runs_in_graph(text_encoder):
         return {**found, "serving_default": found["score_tensor"]}
-    encoders = _Encoders(image_encoder, text_encoder)
+    of_images = encoder_endpoint("image", image_encoder)
+    of_texts = encoder_endpoint("text", text_encoder)
 
     def embed_image_bytes(image_bytes: tf.Tensor) -> Vectors:
-        return embed_image_tensor(encoders.image.features(image_bytes))
+        return embed_image_tensor(of_images.features(image_bytes))
 
     def embed_texts(text: tf.Tensor) -> Vectors:
-        return embed_text_tensor(encoders.text.features(text))
+        return embed_text_tensor(of_texts.features(text))
 
     def score_raw(image_bytes: tf.Tensor, text: tf.Tensor) -> Vectors:
         return score(embed_image_bytes(image_bytes), embed_texts(text))
 
-    both = (*encoders.image.tracked, *encoders.text.tracked)
-    scored = Signature(score_raw, (IMAGE_BYTES, TEXT), both)
+    scored = Signature(score_raw, (IMAGE_BYTES, TEXT), (*of_images.tracked, *of_texts.tracked))
     return {
         **found,
-        "embed_image": Signature(embed_image_bytes, (IMAGE_BYTES,), encoders.image.tracked),
-        "embed_text": Signature(embed_texts, (TEXT,), encoders.text.tracked),
+        "embed_image": Signature(embed_image_bytes, (IMAGE_BYTES,), of_images.tracked),
+        "embed_text": Signature(embed_texts, (TEXT,), of_texts.tracked),
         "score": scored,
         "serving_default": scored,
     }
@@ -123,13 +130,15 @@ def cosine_signatures(
     )
 
 
-class _Encoders:
-    """The graphs of two encoders, by name, each traced once for all endpoints that call it."""
+def encoder_endpoint(kind: str, name: str) -> EncoderGraph:
+    """Return an encoder, "image" or "text" with its name, as a function of encoded images or of texts.
 
-    def __init__(self, image: str, text: str) -> None:
-        self.image = _traced_once(encoder_graph(find_encoder("image", image)), IMAGE_BYTES)
-        self.text = _traced_once(encoder_graph(find_encoder("text", text)), TEXT)
+    It is made and traced once, for all endpoints that call it and all exports of the process.
+    """
+    return _traced(find_encoder(kind, name))
 
 
-def _traced_once(graph: EncoderGraph, spec: tf.TensorSpec) -> EncoderGraph:
-    return replace(graph, features=tf.function(graph.features, input_signature=[spec]))
+@functools.cache
+def _traced(encoder: Encoder) -> EncoderGraph:
+    graph = encoder_graph(encoder)
+    return replace(graph, features=traced_once(graph.features, RAW_INPUTS[encoder.kind]))

@@ -1,8 +1,9 @@
-"""What the exported graphs of image models have in common: their inputs, and the answer of a classifier."""
+"""What exported graphs have in common: their inputs, shared networks, and the answer of a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,6 +16,19 @@ ONE_IMAGE_BYTES = tf.TensorSpec((1,), tf.string, name="image_bytes")
 def image_spec(image_size: tuple[int, int]) -> tf.TensorSpec:
     """Return the spec of `image`: float32 (N, height, width, 3), pixels 0 to 255."""
     return tf.TensorSpec((None, *image_size, 3), tf.float32, name="image")
+
+
+def traced_once(function: Callable[..., Any], *inputs: Any) -> Callable[..., Any]:
+    """Return `function` as one graph for all endpoints that call it.
+
+    Otherwise each endpoint holds the operations of a network once more, which are traced, written and loaded.
+    What an endpoint does not use of the outputs is not computed for it.
+
+    Args:
+        function: TensorFlow function.
+        inputs: a TensorSpec for each of its arguments, or a structure of them.
+    """
+    return tf.function(function, input_signature=list(inputs), autograph=False)
 
 
 def checked_images(image: tf.Tensor) -> tf.Tensor:

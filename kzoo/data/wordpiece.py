@@ -8,8 +8,10 @@ tables may be classed differently.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +23,10 @@ LONGEST_WORD = 100
 CODE_POINTS = 0x30000
 """Code points beyond are letters that stay as they are."""
 
+BLANK = ord(" ")
 DROPPED = ("Cc", "Cf", "Co", "Cs")
+UNCHANGED = ("Lo", "Cn")
+"""Letters without case, and what is not assigned: no accent, no other case, no punctuation."""
 CHINESE = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -140,29 +145,34 @@ class WordPiece(tf.Module):
 NOTHING_LEFT, NOTHING_FITS = np.int64(-1), np.int64(-2)
 
 
+@functools.cache
 def _replacements() -> tuple[np.ndarray, np.ndarray]:
     """Return offsets int32 (CODE_POINTS + 2,) into the replacements int32, one list after the other.
 
     The last list stands for all code points beyond, and holds one place for the code point itself.
     """
-    lists = [list(_replacement(chr(point))) for point in range(CODE_POINTS)] + [[0]]
-    lengths = np.array([len(one) for one in lists], np.int32)
+    lists = [_replacement(chr(point)) for point in range(CODE_POINTS)] + [[0]]
+    lengths = np.fromiter(map(len, lists), np.int32, len(lists))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return offsets, np.array([point for one in lists for point in one], np.int32)
+    return offsets, np.fromiter(itertools.chain.from_iterable(lists), np.int32, offsets[-1])
 
 
-def _replacement(character: str) -> Iterator[int]:
-    if character in "\t\n\r" or unicodedata.category(character).startswith("Z"):
-        yield ord(" ")
-        return
-    if character in "\x00\ufffd" or unicodedata.category(character) in DROPPED:
-        return
-    chinese = any(low <= ord(character) <= high for low, high in CHINESE)
+def _replacement(character: str) -> list[int]:
+    point, category = ord(character), unicodedata.category(character)
+    if character in "\t\n\r" or category.startswith("Z"):
+        return [BLANK]
+    if character in "\x00\ufffd" or category in DROPPED:
+        return []
+    chinese = any(low <= point <= high for low, high in CHINESE)
+    if category in UNCHANGED and unicodedata.is_normalized("NFD", character):
+        return [BLANK, point, BLANK] if chinese else [point]
+    replacement = []
     for part in unicodedata.normalize("NFD", character):
         if unicodedata.category(part) != "Mn":
             for lower in part.lower():
                 alone = chinese or _is_punctuation(lower)
-                yield from (ord(" "), ord(lower), ord(" ")) if alone else (ord(lower),)
+                replacement += [BLANK, ord(lower), BLANK] if alone else [ord(lower)]
+    return replacement
 
 
 def _is_punctuation(character: str) -> bool:

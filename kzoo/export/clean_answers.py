@@ -83,6 +83,12 @@ class CleanProcess:
         return self._errors.read().decode(errors="replace")
 
 
+def start_clean_process() -> None:
+    """Start the process that `ask_clean_process` asks, if it does not run; it needs seconds to get ready."""
+    with _LOCK:
+        _running()
+
+
 def ask_clean_process(export: Path, records: Path, answers: Path) -> None:
     """Ask an export in a process that has neither kzoo nor Keras, forked from one that stays for the next.
 
@@ -95,8 +101,12 @@ def ask_clean_process(export: Path, records: Path, answers: Path) -> None:
         ExportError: if the SavedModel cannot be loaded or asked, or not in time.
     """
     with _LOCK:
-        clean = _STARTED.get(os.getpid())
-        if clean is None or not clean.runs:
-            clean = _STARTED[os.getpid()] = CleanProcess()
-            atexit.register(clean.end)
-        clean.ask(export, records, answers)
+        _running().ask(export, records, answers)
+
+
+def _running() -> CleanProcess:
+    clean = _STARTED.get(os.getpid())
+    if clean is None or not clean.runs:
+        clean = _STARTED[os.getpid()] = CleanProcess()
+        atexit.register(clean.end)
+    return clean

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kzoo.errors import ExportError
 from kzoo.export.card import Endpoint, Quantization, TensorDescription, Verification
+from kzoo.export.clean_answers import start_clean_process
 from kzoo.export.requests import WARM_UP_FILE, Request, write_requests
 from kzoo.export.verification import Answer, compare, narrowest_compute_dtype, verify
 from kzoo.system import Signature
@@ -96,6 +97,7 @@ class SavedModel(Form):
         folder: Path,
     ) -> None:
         """Write the SavedModel and its warm-up requests."""
+        start_clean_process()  # to import TensorFlow while the SavedModel is written
         write_saved_model(model, signatures, folder)
         write_requests(folder / WARM_UP_FILE, name, requests)
 
@@ -178,12 +180,15 @@ def described(signatures: Mapping[str, Signature]) -> Endpoints:
 def write_saved_model(model: keras.Model, signatures: Mapping[str, Signature], folder: Path) -> None:
     """Write a SavedModel with `signatures` as its endpoints, and what they use as its objects.
 
-    The model itself is not among the objects, unlike in `keras.export.ExportArchive`: it would add endpoints
-    of each model within it, which nobody asks, and which take a third of the time and more.
+    No model itself is among the objects, unlike in `keras.export.ExportArchive`: it would add endpoints of
+    each model within it, which nobody asks and which take a third of the time and more, and all that its
+    layers hold, which a server would make again.
     """
+    tracked = {id(one): one for each in signatures.values() for one in each.tracked}.values()
+    models = [model, *(one for one in tracked if isinstance(one, keras.Model))]
     exported = tf.Module()
-    exported.weights = [weight.value for weight in model.variables]
-    exported.resources = [*{id(one): one for each in signatures.values() for one in each.tracked}.values()]
+    exported.weights = [weight.value for one in models for weight in one.variables]
+    exported.resources = [one for one in tracked if not isinstance(one, keras.Model)]
     endpoints = {
         name: tf.function(one.function, input_signature=list(one.inputs), autograph=False)
         for name, one in signatures.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from kzoo.data.endpoints import ONE_IMAGE_BYTES, checked_images
+from kzoo.data.endpoints import ONE_IMAGE_BYTES, checked_images, traced_once
 from kzoo.data.images import decode_image, resize_image
 from kzoo.errors import UsageError
 from kzoo.system import Signature, System
@@ -41,14 +41,19 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
         )
     size = model.input_shape[1:3]
     any_size = None in size
-    trunk = keras.Model(model.input, model.get_layer(system.features["embedding"]).output, name="trunk")
+    trunk = model.get_layer(system.features["embedding"]).output
+    network = keras.Model(model.input, [model.output["logits"], trunk], name=model.name)
+    spec = tf.TensorSpec((None, *size, 3), tf.float32, name="image")
+
+    def logits_and_maps(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits, maps = network(checked_images(image), training=False)
+        return tf.cast(logits, tf.float32), tf.cast(maps, tf.float32)
+
+    compute = traced_once(logits_and_maps, spec)
 
     def fitted(image: tf.Tensor) -> tf.Tensor:
         image = _large_enough(image) if any_size else tf.ensure_shape(resize_image(image, size), (*size, 3))
         return tf.cast(image, tf.float32)[None]
-
-    def scores(image: tf.Tensor) -> tf.Tensor:
-        return tf.cast(model(checked_images(image), training=False)["logits"], tf.float32)
 
     def answer(logits: tf.Tensor) -> dict[str, tf.Tensor]:
         return {
@@ -57,18 +62,18 @@ def signatures(model: keras.Model, system: System, classes: tuple[str, ...]) -> 
         }
 
     def from_tensor(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(scores(image))
+        logits, _ = compute(image)
+        return answer(logits)
 
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         image = decode_image(image_bytes[0])
-        found = scores(fitted(image))
-        return answer(found if any_size else tf.image.resize(found, tf.shape(image)[:2]))
+        logits, _ = compute(fitted(image))
+        return answer(logits if any_size else tf.image.resize(logits, tf.shape(image)[:2]))
 
     def embed(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        maps = tf.cast(trunk(fitted(decode_image(image_bytes[0])), training=False), tf.float32)
+        _, maps = compute(fitted(decode_image(image_bytes[0])))
         return {"embedding": tf.math.l2_normalize(tf.reduce_mean(maps, axis=(1, 2)), axis=-1)}
 
-    spec = tf.TensorSpec((None, *size, 3), tf.float32, name="image")
     return {
         "serving_default": Signature(from_bytes, (ONE_IMAGE_BYTES,)),
         "serving_tensor": Signature(from_tensor, (spec,)),

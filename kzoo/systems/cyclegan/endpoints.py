@@ -7,11 +7,12 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from kzoo.data.endpoints import ONE_IMAGE_BYTES
+from kzoo.data.endpoints import ONE_IMAGE_BYTES, traced_once
 from kzoo.data.images import decode_image
 from kzoo.system import Signature, System
 
 Translate = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+Translated = Callable[[tf.Tensor], tf.Tensor]
 STRIDE = 4
 SMALLEST = 8
 
@@ -29,27 +30,31 @@ def signatures(model: keras.Model, _system: System, _classes: tuple[str, ...]) -
     found = {}
     for name, source, output in (("a_to_b", "a", "fake_b"), ("b_to_a", "b", "fake_a")):
         chain = keras.Model(model.input[source], model.output[output], name=name)
-        found[name] = Signature(_from_bytes(chain), (ONE_IMAGE_BYTES,), (chain,))
-        found[f"{name}_tensor"] = Signature(_from_tensor(chain), (spec,), (chain,))
+        translated = traced_once(_translated(chain), spec)
+        found[name] = Signature(_from_bytes(translated), (ONE_IMAGE_BYTES,), (chain,))
+        found[f"{name}_tensor"] = Signature(_from_tensor(translated), (spec,), (chain,))
     return {"serving_default": found["a_to_b"], **found}
 
 
-def _translated(chain: keras.Model, image: tf.Tensor) -> tf.Tensor:
-    return (tf.cast(chain(image / 127.5 - 1, training=False), tf.float32) + 1) * 127.5
+def _translated(chain: keras.Model) -> Translated:
+    def translated(image: tf.Tensor) -> tf.Tensor:
+        return (tf.cast(chain(image / 127.5 - 1, training=False), tf.float32) + 1) * 127.5
+
+    return translated
 
 
-def _from_tensor(chain: keras.Model) -> Translate:
+def _from_tensor(translated: Translated) -> Translate:
     def translate(image: tf.Tensor) -> dict[str, tf.Tensor]:
         size = tf.shape(image)[1:3]
         message = tf.strings.format("image is {} pixels; expected multiples of 4, at least 8", size)
         fits = tf.reduce_all((size % STRIDE == 0) & (size >= SMALLEST))
         with tf.control_dependencies([tf.debugging.Assert(fits, [message])]):
-            return {"image": _translated(chain, tf.identity(image))}
+            return {"image": translated(tf.identity(image))}
 
     return translate
 
 
-def _from_bytes(chain: keras.Model) -> Translate:
+def _from_bytes(translated: Translated) -> Translate:
     def translate(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         image = tf.cast(decode_image(image_bytes[0]), tf.float32)
         size = tf.shape(image)[:2]
@@ -57,7 +62,7 @@ def _from_bytes(chain: keras.Model) -> Translate:
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(size >= SMALLEST), [message])]):
             missing = -size % STRIDE
         fitted = tf.pad(image, [[0, missing[0]], [0, missing[1]], [0, 0]], mode="REFLECT")
-        made = tf.cast(tf.round(_translated(chain, fitted[None])), tf.uint8)
+        made = tf.cast(tf.round(translated(fitted[None])), tf.uint8)
         return {"image": made[:, : size[0], : size[1]]}
 
     return translate

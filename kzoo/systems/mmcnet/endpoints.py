@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.data.encoders import encoder_graph, find_encoder
-from kzoo.data.endpoints import IMAGE_BYTES, class_answers
+from kzoo.data.endpoints import class_answers
 from kzoo.errors import UsageError
-from kzoo.pair_endpoints import TEXT, checked_features, cosine_signatures
+from kzoo.pair_endpoints import RAW_INPUTS, checked_features, cosine_signatures, encoder_endpoint
 from kzoo.system import Signature, System
 
 
@@ -72,12 +71,11 @@ def _classification(
 
 
 def _from_raw(from_features: Any, encoders: dict[str, str]) -> Signature:
-    raw = {"image": IMAGE_BYTES, "text": TEXT}
-    graphs = [encoder_graph(find_encoder(side, name)) for side, name in encoders.items()]
+    graphs = [encoder_endpoint(side, name) for side, name in encoders.items()]
 
     def classify(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         features = [graph.features(one) for graph, one in zip(graphs, inputs, strict=True)]
         return from_features(*features)
 
     tracked = tuple(part for graph in graphs for part in graph.tracked)
-    return Signature(classify, tuple(raw[side] for side in encoders), tracked)
+    return Signature(classify, tuple(RAW_INPUTS[side] for side in encoders), tracked)

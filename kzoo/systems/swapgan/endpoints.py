@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from kzoo.data.endpoints import traced_once
 from kzoo.data.images import decode_image, resize_image
 from kzoo.system import Signature, System
 from kzoo.systems.swapgan.network import paste_head
@@ -31,7 +32,12 @@ def signatures(model: keras.Model, _system: System, _classes: tuple[str, ...]) -
         name="posed",
     )
 
-    def swapped(
+    arrays = tuple(
+        tf.TensorSpec((None, SIDE, SIDE, channels), tf.float32, name=name)
+        for name, channels in TENSORS.items()
+    )
+
+    def swap_arrays(
         condition: tf.Tensor, reference: tf.Tensor, reference_pose: tf.Tensor, reference_head: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         made = posed(
@@ -40,6 +46,8 @@ def signatures(model: keras.Model, _system: System, _classes: tuple[str, ...]) -
         )
         pixels = (tf.cast(made, tf.float32) + 1) * 127.5
         return {"image": paste_head(pixels, reference, reference_head / MOST)}
+
+    swapped = traced_once(swap_arrays, *arrays)
 
     def from_bytes(
         condition_bytes: tf.Tensor,
@@ -56,9 +64,5 @@ def signatures(model: keras.Model, _system: System, _classes: tuple[str, ...]) -
         return {"image": tf.cast(tf.round(tf.clip_by_value(made, 0.0, MOST)), tf.uint8)}
 
     encoded = tuple(tf.TensorSpec((1,), tf.string, name=name) for name in BYTES)
-    arrays = tuple(
-        tf.TensorSpec((None, SIDE, SIDE, channels), tf.float32, name=name)
-        for name, channels in TENSORS.items()
-    )
     swap = Signature(from_bytes, encoded, (posed,))
     return {"serving_default": swap, "swap": swap, "swap_tensor": Signature(swapped, arrays, (posed,))}
