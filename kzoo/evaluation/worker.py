@@ -1,7 +1,10 @@
-"""What one process of `reproduce` does: train and evaluate one run, or time the steps of several.
+"""What the processes of `reproduce` do: train and evaluate a run, or time the steps of several.
 
-`python -m kzoo.evaluation.worker TASK`, with the task as JSON. The process ends when its standard input
-does, so that it never outlives the process that started it, however that one ends.
+Run as `python -m kzoo.evaluation.worker`. It imports what trainings need, which takes as long as some of
+them. Then, for each line [TASK, LOG, ENVIRONMENT] of JSON that it reads, it forks a process that does the
+task with these environment variables and appends what it prints to file LOG, and it prints the exit code of
+that process. Both end when the standard input does, so that they never outlive the process that started
+them, however that one ends.
 """
 
 from __future__ import annotations
@@ -91,25 +94,48 @@ def _seconds_of_a_step(system: System, recipe: Recipe) -> float:
     return statistics.median(took)
 
 
-def _end_with_standard_input() -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    os._exit(1)
-
-
 ACTIONS = {"train": train_and_evaluate, "time": time_steps}
 
 
 def main() -> int:
-    """Do the task of the command line; an error of kzoo's own is its message and its exit code."""
+    """Do what the module says; in a forked process, return the exit code of its task."""
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    import kzoo.evaluation.evaluate
+    import kzoo.training.train  # noqa: F401
+
+    for line in sys.stdin:
+        task, log, environment = json.loads(line)
+        child = os.fork()
+        if not child:
+            os.environ.clear()
+            os.environ.update(environment)
+            return _perform(task, log)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _perform(task: dict[str, Any], log: str) -> int:
+    """Do a task; an error of kzoo's own is its message and its exit code."""
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    task = json.loads(sys.argv[1])
     try:
         ACTIONS[task["action"]](task)
     except KzooError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _end_with_standard_input() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":

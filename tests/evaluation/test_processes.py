@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from open_files import processes_writing
 
 from kzoo.errors import RunError
 from kzoo.evaluation.processes import Job, run_jobs
@@ -28,8 +29,22 @@ def test_an_exception_ends_the_running_jobs(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_jobs([Job(name="job", task={"action": "train"}, log=tmp_path / "job.log")], 1, interrupt)
-    named = str(tmp_path).encode()
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if named in _content(path)]
+    assert not processes_writing(tmp_path / "job.log")
+
+
+def test_a_process_that_is_killed_fails_its_job_alone(tmp_path: Path) -> None:
+    def kill(running: list[str]) -> None:
+        if running == ["first"]:
+            for process in processes_writing(tmp_path / "first.log"):
+                process.kill()
+
+    jobs = [
+        Job(name=name, task={"action": "juggle"}, log=tmp_path / f"{name}.log")
+        for name in ("first", "second")
+    ]
+    first, second = run_jobs(jobs, 1, kill)
+    assert "was ended by signal 9" in first.reason
+    assert "exit code 1: KeyError: 'juggle'" in second.reason
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -38,10 +53,3 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         second.__enter__()
     with held_alone(tmp_path / "runs"):
         assert (tmp_path / "runs").is_dir()
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""

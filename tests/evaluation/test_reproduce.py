@@ -13,6 +13,7 @@ from typing import Any
 
 import processes
 import pytest
+from open_files import processes_writing
 
 from kzoo.errors import RunError, UsageError
 from kzoo.evaluation.reproduce import reproduce
@@ -194,7 +195,7 @@ def test_interrupted_and_continued(tmp_path: Path, small_folder: Path, how: sign
     process = processes.Process("-c", call)
     wait_for(lambda: len(list((folder / "checkpoints").glob("step-*.npz"))) == 2)
     end_by(process, how)
-    wait_for(lambda: not processes_with(str(folder)))
+    wait_for(lambda: not processes_writing(folder.with_suffix(".log")))
     assert not (folder / "final.keras").exists()
     begun = (folder / "run.json").stat().st_mtime_ns
     rows = (folder / "history.csv").read_text().splitlines()
@@ -232,16 +233,3 @@ def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.05)
-
-
-def processes_with(argument: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                content = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if argument.encode() in content:
-                found.append(int(entry.name))
-    return found
