@@ -57,6 +57,42 @@ class PipelineRun:
         """Whether this run trained, and did not find it done."""
         return self.components.get("Trainer") == "COMPLETE"
 
+    @property
+    def outcome(self) -> str:
+        """What came of it, as "version 2"."""
+        if failed := [name for name, state in self.components.items() if state == "FAILED"]:
+            return f"{', '.join(failed)} failed"
+        if self.version is not None:
+            return f"version {self.version}"
+        if self.blessed is False:
+            return "not blessed"
+        if self.infra_blessed is False:
+            return "not served: the server could not answer with it"
+        return f"ended after {list(self.components)[-1]}" if self.components else "not begun"
+
+    def in_words(self) -> str:
+        """Return three lines: when it began and what came of it, of what it was made, how good it is."""
+        trained = (
+            "trained" if self.trained else "nothing new" if "Trainer" in self.components else "not trained"
+        )
+        value = self.metrics.get(self.metric)
+        measured = [] if value is None else [f"{self.metric} {value:.4g}"]
+        commit, dirty, _ = self.commit.partition("-dirty")
+        made_of = {
+            "spans": ", ".join(self.spans),
+            "data": self.fingerprint[:12],
+            "recipe": self.recipe,
+            "code": commit[:7] + dirty,
+        }
+        told = ", ".join(f"{name} {value}" for name, value in made_of.items() if value)
+        return "\n".join(
+            [f"{self.name[:19]}  {self.outcome}", *_indented(told, ", ".join([trained, *measured]))]
+        )
+
+
+def _indented(*lines: str) -> list[str]:
+    return [f"    {line}" for line in lines if line]
+
 
 def list_runs(metadata: Path) -> list[PipelineRun]:
     """Return all runs that a metadata store knows, oldest first.

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from kzoo.export.export import versions
+from kzoo.serving.versions import version_numbers
 from tfx_pipeline.history import PIPELINE_RUN, list_runs, open_store
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, window
@@ -30,7 +30,7 @@ def prune(settings: Settings) -> list[str]:
         return []
     found = list_runs(settings.metadata)
     served = settings.destination / settings.system
-    there = {origin_of(served / str(version)) for version in versions(served)} - {None}
+    there = {origin_of(served / str(version)) for version in version_numbers(served)} - {None}
     newest = {run.name for run in found[-settings.keep :]}
     kept = {run.name for run in found if run.name in newest or run.version in there}
     return _remove_artifacts(open_store(settings.metadata), kept)

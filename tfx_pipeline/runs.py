@@ -1,4 +1,4 @@
-"""Running the pipeline on this machine, and going back to an older version."""
+"""Running the pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kzoo.errors import KzooError, UsageError
-from kzoo.export.export import versions
 from tfx_pipeline.containers import require_docker
 from tfx_pipeline.history import PipelineRun, check_store, list_runs
 from tfx_pipeline.log import logged
 from tfx_pipeline.retention import prune
 from tfx_pipeline.settings import Settings
 from tfx_pipeline.spans import describe, schema_key, window
-from tfx_pipeline.versions import copy_version, origin_of_served
+from tfx_pipeline.versions import origin_of_served
 
 LOCK_FILE, LOGS = ".lock", "logs"
 
@@ -113,25 +112,3 @@ def last_pushed(settings: Settings) -> str | None:
         and run.schema == schema
     ]
     return max(pushed)[1] if pushed else None
-
-
-def rollback(folder: Path, version: int) -> int:
-    """Serve an older version again: a copy of it becomes the newest version. Return the new number.
-
-    Servers load the newest version, so that going back is going forward: nothing is removed, and the version
-    that was wrong stays to be looked at.
-
-    Args:
-        folder: of all versions of a model.
-        version: one of them.
-
-    Raises:
-        UsageError: if it is not there, or is the newest.
-        KzooError: if the copy cannot be written.
-    """
-    there = versions(folder)
-    if version not in there:
-        raise UsageError(f"{folder} has no version {version}, only {', '.join(map(str, there)) or 'none'}")
-    if version == there[-1]:
-        raise UsageError(f"version {version} of {folder} is the one that is served")
-    return copy_version(folder, version)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from kzoo.errors import ServingError
-from kzoo.export.requests import WARM_UP_FILE, Request
-from kzoo.serving.search import INDEX_FOLDER
+from kzoo.export.requests import Request
+from kzoo.serving.versions import INDEX_FOLDER, WARM_UP_FILE
 from tfx_pipeline.versions import ANY_VERSION
 
 START_SECONDS = 120

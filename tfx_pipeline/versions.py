@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kzoo.errors import KzooError
+from kzoo.errors import KzooError, UsageError
 from kzoo.export.card import CARD_FILE, PAGE_FILE, read_card
 from kzoo.export.check import describe_files
-from kzoo.export.export import versions
 from kzoo.export.page import render_page
-from kzoo.export.requests import WARM_UP_FILE
 from kzoo.files import folder_written_aside
-from kzoo.serving.search import INDEX_FOLDER
+from kzoo.serving.versions import INDEX_FOLDER, WARM_UP_FILE, version_numbers
 
 ANY_VERSION = "1"
 RETIRED, DAY_SECONDS = ".retired", 86400
@@ -42,7 +40,7 @@ def push(
     Raises:
         KzooError: if the folder cannot be written, as on a full disk; no version is there then.
     """
-    version = max(versions(folder), default=0) + 1
+    version = max(version_numbers(folder), default=0) + 1
     with _new_version(folder, version) as aside:
         shutil.copytree(source, aside, dirs_exist_ok=True)
         if index is not None:
@@ -55,13 +53,35 @@ def push(
     return version
 
 
+def rollback(folder: Path, version: int) -> int:
+    """Serve an older version again: a copy of it becomes the newest version. Return the new number.
+
+    Servers load the newest version, so that going back is going forward: nothing is removed, and the version
+    that was wrong stays to be looked at.
+
+    Args:
+        folder: of all versions of a model.
+        version: one of them.
+
+    Raises:
+        UsageError: if it is not there, or is the newest.
+        KzooError: if the copy cannot be written.
+    """
+    there = version_numbers(folder)
+    if version not in there:
+        raise UsageError(f"{folder} has no version {version}, only {', '.join(map(str, there)) or 'none'}")
+    if version == there[-1]:
+        raise UsageError(f"version {version} of {folder} is the one that is served")
+    return copy_version(folder, version)
+
+
 def copy_version(folder: Path, version: int) -> int:
     """Make a copy of a version the newest one, and return its number; its lineage stays that of the original.
 
     Raises:
         KzooError: as `push`.
     """
-    new = max(versions(folder)) + 1
+    new = max(version_numbers(folder)) + 1
     with _new_version(folder, new) as aside:
         shutil.copytree(folder / str(version), aside, dirs_exist_ok=True)
         renumber(aside, new)
@@ -73,7 +93,7 @@ def origin_of_served(folder: Path) -> int | None:
 
     None if there is no version, or the newest was not pushed by a pipeline.
     """
-    there = versions(folder)
+    there = version_numbers(folder)
     return origin_of(folder / str(there[-1])) if there else None
 
 
@@ -121,7 +141,7 @@ def retire(folder: Path, keep: int) -> list[int]:
 
     What processes that died left half removed, or half written a day ago, goes too.
     """
-    old = versions(folder)[:-keep] if keep else []
+    old = version_numbers(folder)[:-keep] if keep else []
     for version in old:
         (folder / str(version)).rename(folder / f".{version}{RETIRED}")
     yesterday = time.time() - DAY_SECONDS

@@ -134,24 +134,14 @@ def run(
 @group.command()
 def runs(name: NameArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
     """List the runs of a pipeline: on what data, code and recipe, how good, blessed or not, which version."""
-    import_tensorflow()
     from tfx_pipeline.history import list_runs
 
     found = list_runs(_root(root, name) / "metadata.sqlite")
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    columns = ("run", "spans", "data", "code", "recipe", "trained", "metric", "blessed", "serves", "version")
-    table = Table(*columns)
     for one in found:
-        state = "yes" if one.trained else "cached" if "Trainer" in one.components else "no"
-        cells = (_yes(one.blessed), _yes(one.infra_blessed), str(one.version or ""))
-        made_of = (", ".join(one.spans), one.fingerprint[:12], _short(one.commit), one.recipe)
-        table.add_row(one.name[:19], *made_of, state, _metric(one), *cells)
-    Console().print(table)
+        typer.echo(one.in_words())
 
 
 @group.command()
@@ -161,7 +151,6 @@ def show(
     root: RootOption = None,
 ) -> None:
     """Print all that the metadata store knows of a run, as JSON."""
-    import_tensorflow()
     from tfx_pipeline.history import list_runs
 
     found = {one.name: one for one in list_runs(_root(root, name) / "metadata.sqlite")}
@@ -178,7 +167,7 @@ def rollback(
     out: DestinationOption = SAVED_MODELS,
 ) -> None:
     """Serve an older version again: a copy of it becomes the newest."""
-    from tfx_pipeline.runs import rollback as go_back
+    from tfx_pipeline.versions import rollback as go_back
 
     new = go_back(out / name, version)
     typer.echo(f"{out / name / str(new)} is version {version} again")
@@ -275,17 +264,3 @@ def _verdict(found: PipelineRun, settings: Settings) -> str:
         return f"{', '.join(found.spans)}: {trained}; {reason}, nothing is pushed"
     place = settings.destination / settings.system / str(found.version)
     return f"{', '.join(found.spans)}: {trained}; blessed, {place}"
-
-
-def _short(commit: str) -> str:
-    name, dirty, _ = commit.partition("-dirty")
-    return name[:7] + dirty
-
-
-def _metric(found: PipelineRun) -> str:
-    value = found.metrics.get(found.metric)
-    return "" if value is None else f"{found.metric} {value:.4g}"
-
-
-def _yes(value: Any) -> str:
-    return "" if value is None else "yes" if value else "no"

@@ -31,6 +31,7 @@ from kzoo.export.forms import Form, SavedModel
 from kzoo.export.page import render_page
 from kzoo.export.requests import make_requests
 from kzoo.files import folder_written_aside
+from kzoo.serving.versions import version_numbers
 from kzoo.system import System
 from kzoo.training.models import save_model
 from kzoo.training.run_folder import Run, environment
@@ -184,23 +185,16 @@ def export_model(  # noqa: PLR0913 - most are lines of the card
     return target
 
 
-def versions(folder: Path) -> list[int]:
-    """Return the versions in the folder of one model's exports, ascending."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.is_dir() and path.name.isdecimal())
-
-
 def _target(folder: Path, version: int | None) -> Path:
     if version is None:
-        version = max(versions(folder), default=0) + 1
+        version = max(version_numbers(folder), default=0) + 1
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise UsageError(f"version must be a whole number from 1; received {version!r}")
     target = folder / str(version)
     if target.exists():
         raise ExportError(
             f"version {version} of {folder.name} exists already in {folder}; nothing was written. The next "
-            f"free version is {max(versions(folder), default=0) + 1}"
+            f"free version is {max(version_numbers(folder), default=0) + 1}"
         )
     return target
 

@@ -14,8 +14,9 @@ import tensorflow as tf
 from kzoo.errors import ExportError
 from kzoo.export.card import Endpoint, Quantization, TensorDescription, Verification
 from kzoo.export.clean_answers import start_clean_process
-from kzoo.export.requests import WARM_UP_FILE, Request, write_requests
+from kzoo.export.requests import Request, write_requests
 from kzoo.export.verification import Answer, compare, narrowest_compute_dtype, verify
+from kzoo.serving.versions import WARM_UP_FILE
 from kzoo.system import Signature
 from kzoo.training.models import with_precision
 

@@ -14,7 +14,6 @@ from kzoo.data.images import decode_images
 from kzoo.errors import ExportError
 from kzoo.system import Signature
 
-WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 8)
 ANY_SIZE = 64
 TEXTS = ("grinning face", "A house with a garden.", "flag: Netherlands", "two red hearts, and a blue one")

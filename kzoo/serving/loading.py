@@ -24,11 +24,10 @@ from kzoo.serving.inference import classify, multi_inference, predict, regress
 from kzoo.serving.search import SEARCH, has_index, search_of
 from kzoo.serving.servable import Servable
 from kzoo.serving.signature import Runner, Signature, graph_runner, specs_of
-from kzoo.serving.versions import SAVED_MODEL_FILE
+from kzoo.serving.versions import SAVED_MODEL_FILE, WARM_UP_FILE
 
 SERVE_TAG = "serve"
 SCANN_PREFIX = "Scann>"
-WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_WARM_UP_RECORDS = 1000
 
 _METHODS: Mapping[str, Callable[[Servable, Any, Progress], Any]] = {

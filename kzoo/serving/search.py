@@ -20,12 +20,12 @@ from kzoo.serving.config import InputLimits
 from kzoo.serving.errors import InternalError, InvalidArgumentError
 from kzoo.serving.signature import Arrays, Runner, Signature
 from kzoo.serving.tensors import to_proto
+from kzoo.serving.versions import INDEX_FOLDER, INDEX_URI
 
 if TYPE_CHECKING:
     from kzoo.retrieval import VectorIndex
 
 SEARCH, EMBED, EMBEDDING, K = "search", "embed", "embedding", "k"
-INDEX_FOLDER, INDEX_URI = "index", "index.uri"
 DEFAULT_K = 10
 
 _OUTPUTS = {"ids": types_pb2.DT_STRING, "scores": types_pb2.DT_FLOAT, "metadata": types_pb2.DT_STRING}

@@ -1,4 +1,4 @@
-"""Which versions of which models lie in a folder."""
+"""Which versions of which models lie in a folder, and what a version holds beside its graph."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from kzoo.errors import ServingError
 
 SAVED_MODEL_FILE = "saved_model.pb"
+WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+INDEX_FOLDER, INDEX_URI = "index", "index.uri"
 MAX_VERSION = (1 << 63) - 1
 _NUMBER = re.compile(r"[1-9][0-9]*")
 
@@ -51,6 +53,11 @@ def find_models(base: Path) -> dict[str, Versions]:
     }
     found = {name: find_versions(folder) for name, folder in readable.items() if folder.is_dir()}
     return {name: versions for name, versions in found.items() if versions}
+
+
+def version_numbers(folder: Path) -> list[int]:
+    """Return the versions in the folder of one model, ascending; none where there is no such folder."""
+    return sorted(find_versions(folder)) if folder.is_dir() else []
 
 
 def find_versions(folder: Path) -> Versions:

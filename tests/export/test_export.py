@@ -19,9 +19,9 @@ from kzoo import registry
 from kzoo.data.pipeline import normalize
 from kzoo.errors import ExportError, RunError, UnknownNameError, UsageError
 from kzoo.export import check_card, export_model, export_run, read_card
-from kzoo.export.export import versions
 from kzoo.export.requests import make_requests, pattern_images, write_requests
 from kzoo.files import sha256_of_folder
+from kzoo.serving.versions import version_numbers
 from kzoo.training.run_folder import Run
 
 CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu", "hen")
@@ -199,7 +199,7 @@ def test_metrics_of_a_run_go_on_its_card(finished_run: Run, tmp_path: Path) -> N
             export_run(finished_run, tmp_path)
     finally:
         metrics.unlink()
-    assert versions(tmp_path / "cfn_b") == [1]
+    assert version_numbers(tmp_path / "cfn_b") == [1]
 
 
 def test_a_run_that_has_not_ended_is_refused(finished_run: Run, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_killed_half_way_nothing_is_there_to_load(tiny_model: keras.Model, tmp_p
     finally:
         process.kill()
         process.wait()
-    assert versions(tmp_path / "cfn_a") == []
+    assert version_numbers(tmp_path / "cfn_a") == []
     assert all(name.startswith(".") for name in listing(tmp_path / "cfn_a"))
     assert export_model(tiny_model, SYSTEM, classes=CLASSES, out=tmp_path).name == "1"
 

@@ -23,13 +23,13 @@ from killed_runs import (
 from kzoo.data.sources import open_source
 from kzoo.errors import DataError, KzooError
 from kzoo.export.card import read_card
-from kzoo.export.export import versions
 from kzoo.retrieval import Index
+from kzoo.serving.versions import version_numbers
 from tfx_pipeline.history import list_runs
 from tfx_pipeline.retention import prune
-from tfx_pipeline.runs import last_pushed, rollback, run_local
+from tfx_pipeline.runs import last_pushed, run_local
 from tfx_pipeline.spans import deliver
-from tfx_pipeline.versions import retire
+from tfx_pipeline.versions import retire, rollback
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_killed_in_a_component(folder: Path, component: str, moment: killed_runs.Moment) -> None:
     evaluator = component if component in killed_runs.METRICS else "Evaluator"
     assert killed_runs.run(folder, component, moment, evaluator) == -signal.SIGKILL
-    assert versions(folder / "savedmodels" / "cfn_a") == []
+    assert version_numbers(folder / "savedmodels" / "cfn_a") == []
 
 
 def test_the_next_run_completes(folder: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_next_run_completes(folder: Path) -> None:
     assert {states.pop("VersionPusher"), states.pop("EmbeddedInfraValidator")} == {"COMPLETE", "CACHED"}
     assert set(states.values()) == {"CACHED"}
     served = folder / "savedmodels" / "cfn_a"
-    assert versions(served) == [newest.version] == [1]
+    assert version_numbers(served) == [newest.version] == [1]
     assert read_card(served / "1").version == 1
     assert len(Index.load(served / "1" / "index", "cfn_a", "1")) == 48
 
@@ -85,7 +85,7 @@ def test_a_rollback_gives_the_baseline_and_old_artifacts_go(folder: Path) -> Non
     assert list_runs(settings.metadata)[-1].metric == "mean_average_precision"
     second = list_runs(settings.metadata)[-1].model
     served = settings.destination / "cfn_a"
-    assert versions(served) == [1, 2]
+    assert version_numbers(served) == [1, 2]
     assert len(list((settings.root / "windows").iterdir())) == 1
 
     deliver(open_source(str(pictures(folder / "third", seed=2))), settings.spans)

@@ -18,9 +18,8 @@ from kzoo.export import export_model
 from kzoo.export.check import check_card
 from kzoo.export.requests import Request, write_requests
 from kzoo.retrieval import Index
-from tfx_pipeline.runs import rollback
 from tfx_pipeline.trial import requests
-from tfx_pipeline.versions import LINEAGE_FILE, copy_version, origin_of_served, push, retire
+from tfx_pipeline.versions import LINEAGE_FILE, copy_version, origin_of_served, push, retire, rollback
 
 LINEAGE = {"spans": ["span-1"]}
 

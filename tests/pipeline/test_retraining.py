@@ -14,8 +14,9 @@ from retraining import CASES, CLASSIFICATION, DATA_ERROR, NOT_BLESSED, Case, Pla
 
 from kzoo.errors import UsageError
 from tfx_pipeline.records import Records
-from tfx_pipeline.runs import locked, rollback
+from tfx_pipeline.runs import locked
 from tfx_pipeline.trial import requests
+from tfx_pipeline.versions import rollback
 
 pytestmark = pytest.mark.slow
 

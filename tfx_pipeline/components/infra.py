@@ -9,7 +9,8 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from kzoo.errors import ServingError
-from kzoo.export.requests import WARM_UP_FILE, write_requests
+from kzoo.export.requests import write_requests
+from kzoo.serving.versions import WARM_UP_FILE
 from tfx_pipeline.components.index import RetrievalIndex
 from tfx_pipeline.containers import served_in_container
 from tfx_pipeline.examples import IMAGE

@@ -7,7 +7,7 @@ from tfx import v1 as tfx
 from tfx.dsl.component.experimental.decorators import component
 from tfx.utils import path_utils
 
-from kzoo.export.requests import WARM_UP_FILE
+from kzoo.serving.versions import WARM_UP_FILE
 from tfx_pipeline.components.index import RetrievalIndex
 from tfx_pipeline.versions import push, retire
 
