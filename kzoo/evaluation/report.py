@@ -20,7 +20,7 @@ from kzoo.evaluation.statistics import Interval
 from kzoo.files import slug, write_atomic
 
 VERSIONS = ("kzoo", "tensorflow", "keras", "numpy", "python", "machine", "commit")
-TEXT_WIDTH = 110
+TEXT_WIDTH = 140
 OTHER_DATA = (
     "The thesis has no numbers on this data; its numbers on other data stand beside, for their order only."
 )
@@ -215,6 +215,8 @@ def rendered(report: Report) -> Group:
     tables = []
     for title, headings, cells in sections(report):
         table = Table(*headings, title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        table.columns[0].no_wrap = True  # names that begin alike are told apart by their ends
+        table.columns[0].min_width = max(len(line[0]) for line in cells)
         for line in cells:
             table.add_row(*line)
         tables.append(table)
