@@ -27,6 +27,8 @@ from kzoo.cards import markdown_table
 from kzoo.cli import VERBS, app
 from kzoo.data.house import HOUSE_PARTS
 from kzoo.data.sources import NAMED_SOURCES
+from kzoo.evaluation.reproduce_all import HOUSE_DATA
+from kzoo.evaluation.tables import TABLES as REPRODUCIBLE
 from kzoo.files import write_atomic
 from kzoo.recipe import Recipe
 from kzoo.serving import errors as call_errors
@@ -131,6 +133,21 @@ def data_sets() -> str:
     )
 
 
+def reproducible() -> str:
+    """Return the tables of the thesis that `kzoo reproduce` trains for, and the house set that stands in."""
+    header = ("table", "what it compares", "rows", "on the house set")
+    rows = [
+        (
+            f"`table-{number}`",
+            one.title,
+            str(len(one.rows)),
+            f"`{HOUSE_DATA[number]}`" if number in HOUSE_DATA else "",
+        )
+        for number, one in sorted(REPRODUCIBLE.items(), key=lambda item: [*map(int, item[0].split("."))])
+    ]
+    return markdown_table(header, rows)
+
+
 def results(name: str) -> str:
     """Return results/NAME.csv without the columns that say where it was measured."""
     with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
@@ -149,6 +166,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "exit-codes": exit_codes,
     "statuses": statuses,
     "data-sets": data_sets,
+    "reproducible": reproducible,
     "results": results,
 }
 

@@ -78,11 +78,11 @@ def test_what_cannot_be_launched(arguments: list[str], message: str) -> None:
 
 @pytest.mark.slow
 def test_a_killed_worker_is_noticed_and_the_run_goes_on(pictures: Path, tmp_path: Path) -> None:
-    unbroken = started(pictures, tmp_path / "unbroken", epochs=15)
+    unbroken = started(pictures, tmp_path / "unbroken", epochs=8)
     told = unbroken.communicate(timeout=300)[0]
     assert unbroken.returncode == 0, told
 
-    broken = started(pictures, tmp_path / "broken", "--restarts", "1", epochs=15)
+    broken = started(pictures, tmp_path / "broken", "--restarts", "1", epochs=8)
     assert broken.stdout is not None
     second = 0
     for line in broken.stdout:
