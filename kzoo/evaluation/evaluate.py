@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("final", "best")
 BATCH_SIZE = 100
+_ON = " on "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +59,13 @@ class Evaluation:
     judge_sha256: str | None = None
     predictions: np.ndarray | None = field(default=None, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        """The key of metrics.json that it stands under, as "test/final"."""
-        return f"{self.split}/{self.weights}"
+    def key(self, run: Run) -> str:
+        """Return the key of the run's metrics.json that it stands under.
+
+        It is "SPLIT/WEIGHTS", as "test/final", and "SPLIT/WEIGHTS on DATA" of data that is not the run's own.
+        """
+        own = self.fingerprint == run.description.data["fingerprint"]
+        return f"{self.split}/{self.weights}" + ("" if own else f"{_ON}{self.data}")
 
 
 def open_of_run(run: Run, data: str | None = None) -> Any:
@@ -86,7 +90,7 @@ def evaluate_run(
     quiet: bool = True,
     judge: Judge | None = None,
 ) -> Evaluation:
-    """Evaluate a finished run and write the result under "SPLIT/WEIGHTS" in its metrics.json.
+    """Evaluate a finished run and write the result into its metrics.json, by split, weights and data.
 
     Args:
         run: a finished run.
@@ -120,7 +124,7 @@ def evaluate_run(
     )
     content = asdict(evaluation)
     del content["predictions"]
-    text = json.dumps({**kept, evaluation.key: content}, indent=2)
+    text = json.dumps({**kept, evaluation.key(run): content}, indent=2)
     write_atomic(run.folder / "metrics.json", text + "\n")
     return evaluation
 
@@ -219,9 +223,18 @@ def read_evaluation(
     Raises:
         RunError: if the run has not ended, or its metrics.json is broken.
     """
-    content = _read_all(run).get(f"{split}/{which}")
-    if content is None:
-        return None
+    place = f"{split}/{which}"
+    for key, content in _read_all(run).items():
+        if key == place or key.startswith(f"{place}{_ON}"):
+            found = _read(run, content, which)
+            same_judge = judge is None or (found is not None and found.judge_sha256 == judge.sha256)
+            if found is not None and found.fingerprint == fingerprint and same_judge:
+                return found
+    return None
+
+
+def _read(run: Run, content: Any, which: str) -> Evaluation | None:
+    """Return an entry of metrics.json; None if it is of other weights than there are now."""
     try:
         interval = content["accuracy_interval"]
         evaluation = Evaluation(**{**content, "accuracy_interval": interval and tuple(interval)})
@@ -229,10 +242,7 @@ def read_evaluation(
             float(value)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(_broken(run, error)) from error
-    current = sha256_of_file(run.weights_path(which)), fingerprint
-    if judge is not None and evaluation.judge_sha256 != judge.sha256:
-        return None
-    return evaluation if (evaluation.weights_sha256, evaluation.fingerprint) == current else None
+    return evaluation if evaluation.weights_sha256 == sha256_of_file(run.weights_path(which)) else None
 
 
 def _read_all(run: Run) -> dict[str, Any]:

@@ -75,6 +75,18 @@ def test_each_split_and_weights_has_its_place_in_the_file(run: Run, source: Data
     assert read_evaluation(run, source.fingerprint, "test", "best") is None
 
 
+def test_what_was_found_on_other_data_stands_beside(run: Run, source: DataSource, tmp_path: Path) -> None:
+    shutil.copytree(Path(source.name), tmp_path / "others")
+    next((tmp_path / "others" / "test" / "blue").iterdir()).unlink()
+    other = open_source(str(tmp_path / "others"))
+    own, elsewhere = evaluate_run(run, source), evaluate_run(run, other)
+    assert (own.examples, elsewhere.examples) == (18, 17)
+    written = json.loads((run.folder / "metrics.json").read_text())
+    assert list(written) == ["test/final", f"test/final on {other.name}"]
+    assert read_evaluation(run, source.fingerprint) == own
+    assert read_evaluation(run, other.fingerprint) == elsewhere
+
+
 def test_what_was_found_of_other_weights_or_data_is_not_read(run: Run, source: DataSource) -> None:
     evaluate_run(run, source)
     assert read_evaluation(run, "0" * 64) is None
