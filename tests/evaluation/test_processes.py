@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from open_files import processes_writing
 
 from kzoo.errors import RunError
+from kzoo.evaluation import processes
 from kzoo.evaluation.processes import Job, run_jobs
 from kzoo.training.run_folder import held_alone
 
@@ -32,7 +34,12 @@ def test_an_exception_ends_the_running_jobs(tmp_path: Path) -> None:
     assert not processes_writing(tmp_path / "job.log")
 
 
-def test_a_process_that_is_killed_fails_its_job_alone(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_fails_its_job_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One that waits would end its job before it could be killed; a new one has TensorFlow to import first.
+    monkeypatch.setattr(processes, "_IDLE", defaultdict(list))
+
     def kill(running: list[str]) -> None:
         if running == ["first"]:
             for process in processes_writing(tmp_path / "first.log"):
