@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 TOP = 5
@@ -13,7 +14,7 @@ IMAGE_BYTES = tf.TensorSpec((None,), tf.string, name="image_bytes")
 ONE_IMAGE_BYTES = tf.TensorSpec((1,), tf.string, name="image_bytes")
 
 
-def image_spec(image_size: tuple[int, int]) -> tf.TensorSpec:
+def image_spec(image_size: tuple[int | None, int | None]) -> tf.TensorSpec:
     """Return the spec of `image`: float32 (N, height, width, 3), pixels 0 to 255."""
     return tf.TensorSpec((None, *image_size, 3), tf.float32, name="image")
 
@@ -45,6 +46,25 @@ def checked_images(image: tf.Tensor) -> tf.Tensor:
     message = tf.strings.format("image is NaN or infinite in rows {}; expected pixels of 0 to 255", bad)
     with tf.control_dependencies([some, tf.debugging.Assert(tf.size(bad) == 0, [message])]):
         return tf.identity(image)
+
+
+def logits_and_maps(
+    model: keras.Model, output: str, layer: str
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Return checked images (N, H, W, 3) to each pixel's logits and a layer's maps, float32, traced once.
+
+    Args:
+        model: its input is one image; its outputs have names.
+        output: name of the logits.
+        layer: name of the layer that gives the maps.
+    """
+    network = keras.Model(model.input, [model.output[output], model.get_layer(layer).output], name=model.name)
+
+    def compute(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits, maps = network(checked_images(image), training=False)
+        return tf.cast(logits, tf.float32), tf.cast(maps, tf.float32)
+
+    return traced_once(compute, image_spec(model.input_shape[1:3]))
 
 
 def class_answers(logits: tf.Tensor, classes: Sequence[str]) -> dict[str, tf.Tensor]:

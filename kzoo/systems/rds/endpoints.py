@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from kzoo.data.endpoints import ONE_IMAGE_BYTES, checked_images, traced_once
+from kzoo.data.endpoints import ONE_IMAGE_BYTES, image_spec, logits_and_maps
 from kzoo.data.images import decode_image, resize_image
 from kzoo.system import Signature, System
 
@@ -24,15 +24,8 @@ def signatures(model: keras.Model, system: System, _classes: tuple[str, ...]) ->
     """
     size = model.input_shape[1:3]
     any_size = None in size
-    trunk = model.get_layer(system.features["embedding"]).output
-    network = keras.Model(model.input, [model.output["fused"], trunk], name=model.name)
-    spec = tf.TensorSpec((None, *size, 3), tf.float32, name="image")
-
-    def logits_and_maps(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits, maps = network(checked_images(image), training=False)
-        return tf.cast(logits, tf.float32), tf.cast(maps, tf.float32)
-
-    compute = traced_once(logits_and_maps, spec)
+    spec = image_spec(size)
+    compute = logits_and_maps(model, "fused", system.features["embedding"])
 
     def fitted(image: tf.Tensor) -> tf.Tensor:
         image = image if any_size else tf.ensure_shape(resize_image(image, size), (*size, 3))
